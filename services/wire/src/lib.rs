@@ -1,0 +1,3 @@
+//! Core and proto: encoding, signing, verifying, evidence.
+
+pub mod chain;
