@@ -1,0 +1,28 @@
+//! The numbers that bound a dossier, each with its reason.
+
+/// Hops of one track: far above any lawful path, and it bounds the certificate (protocol.md 1).
+pub const HOPS: u32 = 256;
+/// Notes of one track: with [`TEXT_BYTES`] they keep the certificate below a quarter of an envelope.
+pub const NOTES: u32 = 64;
+/// Bytes of a free text (note, reason): a paragraph of Vietnamese.
+pub const TEXT_BYTES: usize = 2_000;
+/// Bytes of an officer's id or name.
+pub const OFFICER_BYTES: usize = 200;
+/// Bytes of a step name.
+pub const STEP_BYTES: usize = 100;
+/// Papers on one slip.
+pub const PAPERS: usize = 64;
+/// Bytes of a paper's name.
+pub const PAPER_BYTES: usize = 300;
+/// Bytes of a dossier code: an agency code of at most 35 characters, a date, a number.
+pub const CODE_BYTES: usize = 64;
+/// Bytes of a procedure code with its issuing authority.
+pub const PROCEDURE_BYTES: usize = 64;
+/// Bytes of an idempotency key.
+pub const KEY_BYTES: usize = 64;
+/// Content of a dossier: form data and small papers; larger files come by reference.
+pub const CONTENT_BYTES: usize = 512 * 1024;
+/// Statements one RECEIVED or ACK covers: keeps its body below 20 KiB.
+pub const BATCHED_ANSWERS: usize = 256;
+/// Envelopes kept in quarantine for each peer: enough to see a pattern, too few to fill a disk.
+pub const QUARANTINED_PER_PEER: u32 = 256;
