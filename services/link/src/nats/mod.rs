@@ -1,0 +1,152 @@
+//! The link over NATS JetStream: one connection, one stream and one durable pull consumer per agency.
+
+mod connection;
+mod mailbox;
+mod pump;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, ErrorCode};
+use bytes::Bytes;
+use lienthong_core::ids::AgencyId;
+
+pub(crate) use mailbox::{NatsAck, NatsMailbox};
+
+use crate::delivery::MailboxInner;
+use crate::{Lane, LinkError, LinkKind, LinkStatus, Mailbox, SendError, subject};
+use connection::Connection;
+use mailbox::Shared;
+
+/// Where the server is and who we are to it.
+#[derive(Clone, Debug)]
+pub struct NatsConfig {
+    /// `nats://host:port` or `tls://host:port`; several, separated by commas, for a cluster.
+    pub url: String,
+    /// Names the connection, and the inbox `_INBOX_<node>` that permissions allow: letters, digits, `-` and `_`.
+    pub node_name: String,
+    /// A file with the nkey seed to prove the node with.
+    pub nkey_seed_file: Option<PathBuf>,
+    /// A `.creds` file with a user JWT and its seed.
+    pub credentials_file: Option<PathBuf>,
+    /// A PEM file with the authority of the server's certificate. When given, TLS is required.
+    pub tls_ca: Option<PathBuf>,
+    /// What the server reserves for each mailbox. 64 MiB by default: twenty days of a commune.
+    pub mailbox_bytes: u64,
+    /// Messages from one sender on one lane that a mailbox holds unacknowledged. 1,024 by default, the
+    /// largest window of unreceipted statements, so that only a faulty sender meets it.
+    pub per_sender_messages: u64,
+}
+
+impl NatsConfig {
+    /// The defaults, without credentials.
+    pub fn new(url: impl Into<String>, node_name: impl Into<String>) -> Self {
+        NatsConfig {
+            url: url.into(),
+            node_name: node_name.into(),
+            nkey_seed_file: None,
+            credentials_file: None,
+            tls_ca: None,
+            mailbox_bytes: 64 << 20,
+            per_sender_messages: 1024,
+        }
+    }
+}
+
+/// A link over one NATS connection.
+#[derive(Clone)]
+pub struct NatsLink {
+    config: Arc<NatsConfig>,
+    connection: Connection,
+    /// The open mailboxes; an entry leaves when its mailbox is dropped.
+    open: Arc<Mutex<BTreeMap<AgencyId, Arc<Shared>>>>,
+}
+
+impl NatsLink {
+    /// Starts connecting and goes on trying for ever; returns before the server answers.
+    ///
+    /// # Errors
+    /// Only what no retry can mend: an unusable address, name or credentials file.
+    pub async fn connect(config: NatsConfig) -> Result<Self, LinkError> {
+        let connection = Connection::start(&config).await?;
+        Ok(NatsLink { config: Arc::new(config), connection, open: Arc::default() })
+    }
+
+    pub(crate) async fn open(&self, agency: &AgencyId) -> Result<Mailbox, LinkError> {
+        let shared = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if open.contains_key(agency) {
+                return Err(LinkError::AlreadyOpen(agency.clone()));
+            }
+            let shared = Arc::new(Shared::new(agency.clone()));
+            open.insert(agency.clone(), shared.clone());
+            shared
+        };
+        let mailbox = NatsMailbox::start(self.clone(), shared).await;
+        Ok(Mailbox(MailboxInner::Nats(mailbox)))
+    }
+
+    fn closed(&self, agency: &AgencyId) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(agency);
+    }
+
+    pub(crate) async fn send(
+        &self,
+        from: &AgencyId,
+        to: &AgencyId,
+        lane: Lane,
+        bytes: Bytes,
+    ) -> Result<(), SendError> {
+        // Without this the client would keep the message and the caller waiting until it times out.
+        if !self.connection.is_up() {
+            return Err(SendError::Unreachable("not connected".into()));
+        }
+        let size = bytes.len();
+        let message = PublishMessage::build().payload(bytes);
+        let sent = self.connection.jetstream.send_publish(subject(from, to, lane), message).await;
+        let acked = match sent {
+            Ok(ack) => ack.await,
+            Err(error) => Err(error),
+        };
+        acked.map(drop).map_err(|error| send_error(&error, size))
+    }
+
+    pub(crate) fn status(&self) -> LinkStatus {
+        let (connected, since) = self.connection.since();
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        LinkStatus {
+            kind: LinkKind::Nats,
+            connected,
+            server: self.connection.server(),
+            since,
+            mailboxes: open.values().map(|shared| shared.status()).collect(),
+        }
+    }
+}
+
+/// Which kind of refusal a publish met. nats-server gives every refusal of its store the one code
+/// 10077 and says only in words which limit it was, so there the words decide.
+fn send_error(error: &jetstream::context::PublishError, bytes: usize) -> SendError {
+    match error.kind() {
+        PublishErrorKind::StreamNotFound => return SendError::NoMailbox,
+        PublishErrorKind::MaxPayloadExceeded => return SendError::TooLarge { bytes },
+        PublishErrorKind::WrongLastMessageId
+        | PublishErrorKind::WrongLastSequence
+        | PublishErrorKind::TimedOut
+        | PublishErrorKind::BrokenPipe
+        | PublishErrorKind::MaxAckPending
+        | PublishErrorKind::Other => {}
+    }
+    let source =
+        std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    match source.map(|refusal| (refusal.error_code(), refusal.to_string())) {
+        Some((ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM, _)) => SendError::TooLarge { bytes },
+        Some((ErrorCode::STREAM_STORE_FAILED, words)) if words.contains("maximum") => SendError::MailboxFull,
+        Some((_, words)) => SendError::Unreachable(words),
+        None => SendError::Unreachable(error.to_string()),
+    }
+}

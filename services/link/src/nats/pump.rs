@@ -1,0 +1,218 @@
+//! The task behind an open mailbox: makes the stream and consumer, pulls, watches, and begins again on any trouble.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::consumer::pull::MessagesError;
+use futures::StreamExt;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::NatsConfig;
+use super::connection::Up;
+use super::mailbox::{NatsAck, Settled, Shared};
+use super::setup::{self, Consumer, MAX_ACK_PENDING};
+use crate::delivery::AckInner;
+use crate::{ACK_WAIT, Ack, CHUNK_MESSAGES, Delivery, parse_subject};
+
+/// Messages asked for ahead: four chunks, so that the server is never waited for.
+const PULL_MESSAGES: usize = 1000;
+/// Bytes asked for ahead: bounds memory when the messages are large.
+const PULL_BYTES: usize = 8 << 20;
+/// How long one pull request lives on the server.
+const PULL_EXPIRES: Duration = Duration::from_secs(20);
+/// Two missed heartbeats mean trouble: found within four seconds.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often the server is asked what waits, for the status and the watchdog.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// Messages waiting and none delivered for so long: the consumer has stalled. Longer than a new cluster leader takes.
+const STALL_AFTER: Duration = Duration::from_secs(20);
+/// Unacknowledged messages come again after one such wait; none after three: redelivery has stalled.
+const REDELIVERY_STALL_AFTER: Duration = ACK_WAIT.saturating_mul(3);
+/// The waits between attempts to repair.
+const REPAIR_MIN: Duration = Duration::from_millis(100);
+const REPAIR_MAX: Duration = Duration::from_secs(3);
+
+/// Everything the task works with.
+pub(super) struct Pump {
+    pub(super) jetstream: jetstream::Context,
+    pub(super) up: watch::Receiver<Up>,
+    pub(super) config: Arc<NatsConfig>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) chunks: mpsc::Sender<Vec<Delivery>>,
+    pub(super) acks: mpsc::Sender<Settled>,
+}
+
+/// Why pulling ended.
+enum End {
+    /// Nobody reads the mailbox any more.
+    Closed,
+    /// The connection came up anew: look whether the server still has everything.
+    Reconnected,
+    /// The watchdog found messages waiting and none delivered.
+    Stalled,
+    /// Anything else.
+    Trouble(String),
+}
+
+impl Pump {
+    /// Runs until the mailbox is dropped. `ready` is told after the first success.
+    pub(super) async fn run(mut self, ready: oneshot::Sender<()>) {
+        let mut ready = Some(ready);
+        let mut existing = Consumer::Reopen;
+        let mut wait = REPAIR_MIN;
+        loop {
+            if self.up.wait_for(|up| up.connected).await.is_err() {
+                return;
+            }
+            let epoch = self.up.borrow_and_update().epoch;
+            let end = match setup::ensure(&self.jetstream, &self.config, &self.shared.agency, existing).await
+            {
+                Ok(made) => {
+                    self.note_made(&made, ready.is_none(), existing);
+                    existing = Consumer::Keep;
+                    ready.take().map(|ready| ready.send(()));
+                    let started = Instant::now();
+                    let end = self.pull(&made.consumer, epoch).await;
+                    if started.elapsed() > REPAIR_MAX {
+                        wait = REPAIR_MIN;
+                    }
+                    end
+                }
+                Err(reason) => End::Trouble(reason),
+            };
+            match end {
+                End::Closed => return,
+                End::Reconnected => continue,
+                End::Stalled => {
+                    self.shared.stalls.fetch_add(1, Relaxed);
+                    tracing::warn!(agency = %self.shared.agency, "mailbox stalled, consumer made anew");
+                    existing = Consumer::Replace;
+                    continue;
+                }
+                End::Trouble(reason) => {
+                    if self.shared.set_fault(Some(reason.clone())) {
+                        tracing::warn!(agency = %self.shared.agency, reason, "mailbox out of order, will be repaired");
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(REPAIR_MAX);
+        }
+    }
+
+    fn note_made(&self, made: &setup::Ready, before: bool, existing: Consumer) {
+        if made.stream_made {
+            self.shared.generation.fetch_add(1, Relaxed);
+        }
+        if before && existing == Consumer::Keep && (made.stream_made || made.consumer_made) {
+            self.shared.repairs.fetch_add(1, Relaxed);
+            tracing::warn!(agency = %self.shared.agency, stream = made.stream_made, "lost mailbox made anew");
+        }
+        self.shared.set_fault(None);
+    }
+
+    async fn pull(&mut self, consumer: &PullConsumer, epoch: u64) -> End {
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(PULL_MESSAGES)
+            .max_bytes_per_batch(PULL_BYTES)
+            .expires(PULL_EXPIRES)
+            .heartbeat(HEARTBEAT)
+            .messages()
+            .await;
+        let mut messages = match messages {
+            Ok(messages) => messages.ready_chunks(CHUNK_MESSAGES),
+            Err(error) => return End::Trouble(format!("pulling: {error}")),
+        };
+        let mut tick = tokio::time::interval(WATCH_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut delivered_at = Instant::now();
+        let mut up = self.up.clone();
+        loop {
+            tokio::select! {
+                chunk = messages.next() => {
+                    let Some(chunk) = chunk else { return End::Trouble("the pull ended".into()) };
+                    let (deliveries, trouble) = self.deliveries(chunk);
+                    if !deliveries.is_empty() && self.chunks.send(deliveries).await.is_err() {
+                        return End::Closed;
+                    }
+                    if let Some(trouble) = trouble {
+                        return End::Trouble(trouble);
+                    }
+                    delivered_at = Instant::now();
+                }
+                end = came_up(&mut up, epoch) => return end,
+                () = self.chunks.closed() => return End::Closed,
+                _ = tick.tick() => match self.watch(consumer).await {
+                    Ok(None) => delivered_at = Instant::now(),
+                    Ok(Some(bound)) if delivered_at.elapsed() > bound => return End::Stalled,
+                    Ok(Some(_)) => {}
+                    Err(reason) => return End::Trouble(reason),
+                },
+            }
+        }
+    }
+
+    /// Asks the server what waits: after how long without a delivery it would be a stall.
+    async fn watch(&self, consumer: &PullConsumer) -> Result<Option<Duration>, String> {
+        let info = consumer.get_info().await.map_err(|e| format!("asking for the consumer: {e}"))?;
+        self.shared.pending.store(info.num_pending, Relaxed);
+        self.shared.ack_pending.store(info.num_ack_pending as u64, Relaxed);
+        if info.num_pending > 0 && info.num_ack_pending < MAX_ACK_PENDING {
+            return Ok(Some(STALL_AFTER));
+        }
+        Ok((info.num_ack_pending > 0).then_some(REDELIVERY_STALL_AFTER))
+    }
+
+    /// What can be handed on, and the trouble that ended the chunk.
+    fn deliveries(
+        &self,
+        chunk: Vec<Result<jetstream::Message, MessagesError>>,
+    ) -> (Vec<Delivery>, Option<String>) {
+        let mut good = Vec::with_capacity(chunk.len());
+        for message in chunk {
+            match message {
+                Ok(message) => good.extend(self.delivery(message)),
+                Err(error) => return (good, Some(format!("pulling: {error}"))),
+            }
+        }
+        (good, None)
+    }
+
+    /// One message. One whose subject names no sender is taken off and counted: nobody could be answered.
+    fn delivery(&self, message: jetstream::Message) -> Option<Delivery> {
+        let attempts = match message.info() {
+            Ok(info) => {
+                self.shared.pending.store(info.pending, Relaxed);
+                u64::try_from(info.delivered).unwrap_or(1)
+            }
+            Err(_) => 1,
+        };
+        let (message, acker) = message.split();
+        let generation = self.shared.generation.load(Relaxed);
+        let ack = Ack(AckInner::Nats(NatsAck { acker, generation, acks: self.acks.clone() }));
+        match parse_subject(&message.subject) {
+            Some(address) if address.to == self.shared.agency => {
+                let (from, to, lane) = (address.from, address.to, address.lane);
+                Some(Delivery { from, to, lane, bytes: message.payload, attempts, ack })
+            }
+            Some(_) | None => {
+                self.shared.malformed.fetch_add(1, Relaxed);
+                ack.term("the subject names no sender");
+                None
+            }
+        }
+    }
+}
+
+/// Waits until the connection has come up another time than `epoch`.
+async fn came_up(up: &mut watch::Receiver<Up>, epoch: u64) -> End {
+    match up.wait_for(|up| up.connected && up.epoch != epoch).await {
+        Ok(_) => End::Reconnected,
+        Err(_) => End::Closed,
+    }
+}
