@@ -19,6 +19,11 @@ impl AgencyId {
         (!text.is_empty() && text.len() <= Self::MAX && text.bytes().all(good)).then(|| Self(text.into()))
     }
 
+    /// Sorts before every id and is none: the lower bound of a range.
+    pub(crate) fn lowest() -> Self {
+        Self("".into())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

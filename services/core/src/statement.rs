@@ -156,7 +156,7 @@ pub enum Body {
     /// The giver asks for it back.
     Cancel(Cancel),
     /// These statements are durable here.
-    Ack(Vec<Sid>),
+    Ack(Vec<AckItem>),
     /// The work is done.
     Completed(Completed),
     /// The result was returned; the track is closed.
@@ -236,6 +236,15 @@ pub struct ReceivedItem {
     pub tid: Tid,
     /// The commitment that was checked; none where the offer has no content.
     pub commitment: Option<Digest>,
+}
+
+/// One statement an acknowledgement covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckItem {
+    /// The track it is about.
+    pub track: TrackId,
+    /// The statement.
+    pub sid: Sid,
 }
 
 /// Body of an acceptance.

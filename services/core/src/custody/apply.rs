@@ -1,0 +1,253 @@
+//! From a record to the new state. Total: it never refuses and never decides; replay and live running are this.
+
+use super::state::{CommandDone, DAYS_COUNTED, State};
+use super::track::{Entry, Outcome, Phase, Track, Transfer};
+use crate::code::DossierCode;
+use crate::delivery::outbox::{Awaits, Row};
+use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
+use crate::record::{Origin, Record, StatementRecord};
+use crate::statement::{Accept, AckItem, Body, Intake, Kind, Offer, RefusalCause, Refuse, Statement};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl State {
+    /// Applies the next record of this agency's ledger.
+    pub fn apply(&mut self, record: &Record) {
+        let index = self.next;
+        self.next = LedgerIndex(index.0 + 1);
+        match record {
+            Record::Opened { incarnation, .. } => self.incarnation = *incarnation,
+            Record::Statement(record) => self.apply_statement(index, record),
+            Record::Quarantined(q) => self.quarantined.entry(q.from.clone()).or_default().push(index),
+            Record::SnapshotTaken { .. } | Record::ContentRead { .. } => {}
+        }
+    }
+
+    fn apply_statement(&mut self, index: LedgerIndex, record: &StatementRecord) {
+        let statement = &*record.statement;
+        if let Some(command) = &record.command {
+            let track = statement.track().unwrap_or(crate::ids::Digest::ZERO);
+            let done = CommandDone { digest: command.digest, track, sid: statement.sid(), index };
+            self.commands.insert(command.key.clone(), done);
+        }
+        match &statement.body {
+            Body::Received(items) => {
+                items.iter().for_each(|item| self.apply_receipt(index, &statement.claim.agency, &item.tid));
+            }
+            Body::Ack(items) => self.apply_ack(index, &statement.claim.agency, items),
+            Body::Checkpoint { .. } => {}
+            Body::Intake(intake) => self.apply_intake(index, record, intake),
+            Body::Note(_)
+            | Body::Offer(_)
+            | Body::Accept(_)
+            | Body::Refuse(_)
+            | Body::Cancel(_)
+            | Body::Completed(_)
+            | Body::Returned(_) => self.apply_to_track(index, record),
+        }
+    }
+
+    fn apply_intake(&mut self, index: LedgerIndex, record: &StatementRecord, intake: &Intake) {
+        let statement = &*record.statement;
+        let id = statement.sid();
+        if self.tracks.contains_key(&id) {
+            return;
+        }
+        let mine = statement.claim.agency == self.me;
+        let code: Arc<str> = intake.code.as_str().into();
+        self.codes.insert((code.clone(), id));
+        if mine {
+            self.count_code(&code);
+        }
+        let track = Track {
+            origin: statement.claim.agency.clone(),
+            code,
+            procedure: intake.procedure.as_str().into(),
+            procedure_version: intake.procedure_version,
+            channel: intake.channel,
+            received_at: statement.claim.made_at,
+            due_at: intake.due_at,
+            commitment: intake.content.clone(),
+            content: record.content.is_some().then_some(index),
+            phase: if mine { Phase::Held } else { Phase::Followed },
+            hop: Hop(0),
+            entries: Vec::from([Entry { sid: id, kind: Kind::Intake, prev: None, index, answer: None }]),
+            transfers: BTreeMap::new(),
+            completed: None,
+            returned: None,
+        };
+        self.tracks.insert(id, Arc::new(track));
+    }
+
+    fn count_code(&mut self, code: &str) {
+        if let Some(code) = DossierCode::parse(code) {
+            let number = self.numbers.entry(code.day.into()).or_default();
+            *number = code.number.max(*number);
+        }
+        while self.numbers.len() > DAYS_COUNTED {
+            self.numbers.pop_first();
+        }
+    }
+
+    fn apply_to_track(&mut self, index: LedgerIndex, record: &StatementRecord) {
+        let statement = &*record.statement;
+        let Some(id) = statement.track() else { return };
+        let Some(shared) = self.tracks.get_mut(&id) else { return };
+        let track = Arc::make_mut(shared);
+        track.entries.push(Entry {
+            sid: statement.sid(),
+            kind: statement.body.kind(),
+            prev: statement.body.prev(),
+            index,
+            answer: None,
+        });
+        match &statement.body {
+            Body::Offer(offer) => self.apply_offer(index, id, record, offer),
+            Body::Accept(Accept { tid, hop, .. }) => self.apply_outcome(index, id, statement, *tid, *hop, None),
+            Body::Refuse(Refuse { tid, hop, cause, .. }) => {
+                self.apply_outcome(index, id, statement, *tid, *hop, Some(*cause));
+            }
+            Body::Cancel(cancel) => self.apply_cancel(index, id, statement, cancel.tid),
+            Body::Completed(_) => track.completed = Some(statement.sid()),
+            Body::Returned(_) => track.returned = Some(statement.sid()),
+            Body::Note(_) => {}
+            Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => {}
+        }
+        if matches!(statement.body, Body::Note(_) | Body::Completed(_) | Body::Returned(_)) {
+            self.copy_to_origin(index, id, statement, None);
+        }
+    }
+
+    fn apply_offer(&mut self, index: LedgerIndex, id: TrackId, record: &StatementRecord, offer: &Offer) {
+        let statement = &*record.statement;
+        let (me, maker, tid) = (self.me.clone(), &statement.claim.agency, statement.sid());
+        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let transfer = track.transfers.entry(tid).or_insert_with(|| new_transfer(offer.hop, offer.to.clone()));
+        transfer.from = Some(maker.clone());
+        transfer.offer = Some(index);
+        let undecided = transfer.outcome.is_none();
+        track.hop = track.hop.max(offer.hop);
+        if *maker == me && undecided {
+            track.phase = Phase::Offered(tid);
+        } else if offer.to == me && record.origin == Origin::Taken {
+            arrive(track, tid, index, record.content.is_some());
+        }
+        self.transfers.insert(tid, id);
+        if *maker == me && undecided {
+            self.wait(index, offer.to.clone(), statement, id, Awaits::Receipt);
+            self.copy_to_origin(index, id, statement, Some(&offer.to));
+        }
+    }
+
+    fn apply_outcome(
+        &mut self,
+        index: LedgerIndex,
+        id: TrackId,
+        statement: &Statement,
+        tid: Tid,
+        hop: Hop,
+        refused: Option<RefusalCause>,
+    ) {
+        let (me, maker) = (self.me.clone(), &statement.claim.agency);
+        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let transfer = track.transfers.entry(tid).or_insert_with(|| new_transfer(hop, maker.clone()));
+        if transfer.outcome.is_some() || transfer.to != *maker {
+            return;
+        }
+        transfer.outcome = Some(Outcome { sid: statement.sid(), index, refused });
+        let (giver, offer, cancel) = (transfer.from.clone(), transfer.offer, transfer.cancel);
+        track.hop = track.hop.max(hop);
+        let accepted = refused.is_none();
+        if *maker == me {
+            match (accepted, track.phase) {
+                (true, _) => track.phase = Phase::Held,
+                (false, Phase::Inbox(open)) if open == tid => track.phase = Phase::Out,
+                (false, _) => {} // a tombstone never moves the phase
+            }
+        } else if track.phase == Phase::Offered(tid) {
+            track.phase = if accepted { Phase::Gone } else { Phase::Held };
+        }
+        self.transfers.insert(tid, id);
+        if *maker == me {
+            if let Some(giver) = &giver {
+                self.wait(index, giver.clone(), statement, id, Awaits::Ack);
+            }
+            self.copy_to_origin(index, id, statement, giver.as_ref());
+        } else if giver.as_ref() == Some(&me) {
+            [offer, cancel].into_iter().flatten().for_each(|row| self.outbox.free(row, maker));
+        }
+    }
+
+    fn apply_cancel(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, tid: Tid) {
+        let me = self.me.clone();
+        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(transfer) = track.transfers.get_mut(&tid) else { return };
+        transfer.cancel = Some(index);
+        let (to, undecided) = (transfer.to.clone(), transfer.outcome.is_none());
+        if statement.claim.agency == me && undecided {
+            self.wait(index, to, statement, id, Awaits::Answer);
+        }
+    }
+
+    fn apply_receipt(&mut self, index: LedgerIndex, maker: &AgencyId, tid: &Tid) {
+        let me = self.me.clone();
+        let Some(id) = self.transfers.get(tid).copied() else { return };
+        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(transfer) = track.transfers.get_mut(tid).filter(|t| t.to == *maker) else { return };
+        transfer.receipt.get_or_insert(index);
+        if let (Some(offer), true) = (transfer.offer, transfer.from.as_ref() == Some(&me)) {
+            self.outbox.received(offer, maker);
+        }
+        if *maker == me {
+            answered(track, tid, index);
+        }
+    }
+
+    fn apply_ack(&mut self, index: LedgerIndex, maker: &AgencyId, items: &[AckItem]) {
+        for AckItem { track, sid } in items {
+            if *maker != self.me {
+                self.outbox.acked(sid, maker);
+            } else if let Some(track) = self.tracks.get_mut(track).map(Arc::make_mut) {
+                // Our own ACK: remember it beside what it answers, to repeat it to whoever asks again.
+                answered(track, sid, index);
+            }
+        }
+    }
+
+    /// The place of receipt follows the track (protocol.md 3, "Watchers"): a copy of what this agency makes.
+    fn copy_to_origin(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, peer: Option<&AgencyId>) {
+        let Some(origin) = self.track(&id).map(|t| t.origin.clone()) else { return };
+        if statement.claim.agency == self.me && origin != self.me && peer != Some(&origin) {
+            self.wait(index, origin, statement, id, Awaits::Ack);
+        }
+    }
+
+    fn wait(&mut self, index: LedgerIndex, to: AgencyId, s: &Statement, track: TrackId, awaits: Awaits) {
+        let row = Row { sid: s.sid(), kind: s.body.kind(), track, awaits, since: s.claim.made_at };
+        self.outbox.add(index, to, row);
+    }
+}
+
+fn new_transfer(hop: Hop, to: AgencyId) -> Transfer {
+    Transfer { hop, from: None, to, offer: None, arrived: false, receipt: None, outcome: None, cancel: None }
+}
+
+/// An OFFER to this agency came with its content: it is in the inbox unless a recall was faster.
+fn arrive(track: &mut Track, tid: Tid, index: LedgerIndex, has_content: bool) {
+    if let Some(transfer) = track.transfers.get_mut(&tid) {
+        transfer.arrived = true;
+        if transfer.outcome.is_none() {
+            track.phase = Phase::Inbox(tid);
+        }
+    }
+    if has_content {
+        track.content = Some(index);
+    }
+}
+
+fn answered(track: &mut Track, sid: &Sid, index: LedgerIndex) {
+    if let Some(entry) = track.entries.iter_mut().find(|e| e.sid == *sid) {
+        entry.answer.get_or_insert(index);
+    }
+}

@@ -1,0 +1,164 @@
+//! Which statement may follow which: the rules of the spine, in one place.
+//!
+//! The receiver of an OFFER walks the certificate with it, the offline verifier walks a whole trail with it.
+//! A walk that ends well proves who was the custodian after each step, whoever hands the statements over.
+
+use crate::ids::{AgencyId, Digest, Hop, Sid, Tid, TrackId};
+use crate::limits;
+use crate::statement::{Body, Statement};
+use core::fmt;
+
+/// A walk along a spine, from the intake on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The track.
+    pub track: TrackId,
+    /// The custodian after the last step.
+    pub holder: AgencyId,
+    /// The last statement.
+    pub last: Sid,
+    /// The highest hop.
+    pub hop: Hop,
+    /// An offer that is not decided: its tid and receiver.
+    pub open: Option<(Tid, AgencyId)>,
+    /// Whether the work is done.
+    pub completed: bool,
+    /// Whether the result was returned.
+    pub closed: bool,
+    content: Option<Digest>,
+}
+
+/// Why a statement may not follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// The first statement is no intake, or a later one is.
+    Intake,
+    /// It is about another track.
+    Track,
+    /// It names another predecessor.
+    Predecessor,
+    /// Its maker is not the custodian.
+    Holder,
+    /// The hop does not rise, or there are too many.
+    Hop,
+    /// The decision is not by the agency the offer names, or on another offer.
+    Receiver,
+    /// The track is offered and undecided, or a decision comes where nothing is offered.
+    Offered,
+    /// The track is closed, or completed twice, or returned before it is completed.
+    Order,
+    /// The offer commits to another content than the intake.
+    Content,
+    /// The kind does not belong on a spine.
+    Kind,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Break::Intake => "the spine must begin with one intake",
+            Break::Track => "the statement is about another track",
+            Break::Predecessor => "the statement names another predecessor",
+            Break::Holder => "the maker is not the custodian",
+            Break::Hop => "the hop does not rise",
+            Break::Receiver => "the decision is not that of the receiver of the open offer",
+            Break::Offered => "the track is offered and undecided, or nothing is offered",
+            Break::Order => "the track is closed, or completion and return are out of order",
+            Break::Content => "the offer commits to another content than the intake",
+            Break::Kind => "the statement does not belong on a spine",
+        })
+    }
+}
+
+impl Walk {
+    /// Begins with an intake.
+    pub fn begin(intake: &Statement) -> Result<Self, Break> {
+        let Body::Intake(body) = &intake.body else { return Err(Break::Intake) };
+        Ok(Self {
+            track: intake.sid(),
+            holder: intake.claim.agency.clone(),
+            last: intake.sid(),
+            hop: Hop(0),
+            open: None,
+            completed: false,
+            closed: false,
+            content: body.content.as_ref().map(|c| c.digest),
+        })
+    }
+
+    /// Walks a whole spine.
+    pub fn along<'a>(mut spine: impl Iterator<Item = &'a Statement>) -> Result<Self, Break> {
+        let mut walk = Self::begin(spine.next().ok_or(Break::Intake)?)?;
+        spine.try_for_each(|s| walk.step(s))?;
+        Ok(walk)
+    }
+
+    /// Takes one statement; after an error the walk is where it was.
+    pub fn step(&mut self, next: &Statement) -> Result<(), Break> {
+        if matches!(next.body, Body::Intake(_)) {
+            return Err(Break::Intake);
+        }
+        if next.track() != Some(self.track) {
+            return Err(if next.track().is_none() { Break::Kind } else { Break::Track });
+        }
+        if next.body.prev() != Some(self.last) {
+            return Err(if next.body.prev().is_none() { Break::Kind } else { Break::Predecessor });
+        }
+        if self.closed {
+            return Err(Break::Order);
+        }
+        match &self.open {
+            Some(open) => {
+                let holder = Self::decided(open, self.hop, &self.holder, next)?;
+                self.holder = holder;
+                self.open = None;
+            }
+            None => self.by_holder(next)?,
+        }
+        self.last = next.sid();
+        Ok(())
+    }
+
+    fn decided(open: &(Tid, AgencyId), at: Hop, holder: &AgencyId, next: &Statement) -> Result<AgencyId, Break> {
+        let (tid, hop, after) = match &next.body {
+            Body::Accept(b) => (b.tid, b.hop, &open.1),
+            Body::Refuse(b) => (b.tid, b.hop, holder),
+            _ => return Err(Break::Offered),
+        };
+        let right = tid == open.0 && hop == at && next.claim.agency == open.1;
+        right.then(|| after.clone()).ok_or(Break::Receiver)
+    }
+
+    fn by_holder(&mut self, next: &Statement) -> Result<(), Break> {
+        if next.claim.agency != self.holder {
+            return Err(Break::Holder);
+        }
+        match &next.body {
+            Body::Note(_) => Ok(()),
+            Body::Offer(offer) => {
+                if offer.hop <= self.hop || offer.hop.0 > limits::HOPS {
+                    return Err(Break::Hop);
+                }
+                if offer.content.as_ref().map(|c| c.digest) != self.content {
+                    return Err(Break::Content);
+                }
+                self.hop = offer.hop;
+                self.open = Some((next.sid(), offer.to.clone()));
+                Ok(())
+            }
+            Body::Completed(_) if !self.completed => {
+                self.completed = true;
+                Ok(())
+            }
+            Body::Returned(_) if self.completed => {
+                self.closed = true;
+                Ok(())
+            }
+            Body::Completed(_) | Body::Returned(_) => Err(Break::Order),
+            Body::Accept(_) | Body::Refuse(_) => Err(Break::Offered),
+            Body::Intake(_) | Body::Received(_) | Body::Cancel(_) | Body::Ack(_) | Body::Checkpoint { .. } => {
+                Err(Break::Kind)
+            }
+        }
+    }
+}

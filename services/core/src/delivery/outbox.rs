@@ -1,0 +1,114 @@
+//! The outbox: one row per (statement, receiver), freed as protocol.md 3 says and not before.
+
+use crate::ids::{AgencyId, LedgerIndex, Sid, TrackId, WallMs};
+use crate::statement::Kind;
+use alloc::collections::BTreeMap;
+
+/// A row's key: the statement's place in the ledger, and who should have it.
+pub type RowKey = (LedgerIndex, AgencyId);
+
+/// Rows that wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbox {
+    rows: BTreeMap<RowKey, Row>,
+    by_sid: BTreeMap<Sid, LedgerIndex>,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The statement.
+    pub sid: Sid,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it is about.
+    pub track: TrackId,
+    /// What is awaited.
+    pub awaits: Awaits,
+    /// When the statement was made, by this agency's clock.
+    pub since: WallMs,
+}
+
+/// What a row waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Awaits {
+    /// An OFFER: the receipt. It is resent until then.
+    Receipt,
+    /// An OFFER that is received, no longer resent: the decision.
+    Decision,
+    /// A CANCEL: the decision. It is resent until then.
+    Answer,
+    /// A decision or a follower's copy: the ACK. It is resent until then.
+    Ack,
+}
+
+impl Awaits {
+    /// Whether the statement is still resent.
+    pub fn resends(self) -> bool {
+        self != Awaits::Decision
+    }
+}
+
+impl Outbox {
+    /// Adds a row.
+    pub(crate) fn add(&mut self, index: LedgerIndex, to: AgencyId, row: Row) {
+        self.by_sid.insert(row.sid, index);
+        self.rows.insert((index, to), row);
+    }
+
+    /// Frees a row; nothing when there is none.
+    pub(crate) fn free(&mut self, index: LedgerIndex, to: &AgencyId) {
+        if let Some(row) = self.rows.remove(&(index, to.clone()))
+            && self.of(index).next().is_none()
+        {
+            self.by_sid.remove(&row.sid);
+        }
+    }
+
+    /// Frees the row of the statement `sid` for `to` that waits for an ACK.
+    pub(crate) fn acked(&mut self, sid: &Sid, to: &AgencyId) {
+        if let Some(index) = self.awaiting_ack(sid, to) {
+            self.free(index, to);
+        }
+    }
+
+    /// The place of the statement `sid` where `to` has not acknowledged it.
+    pub fn awaiting_ack(&self, sid: &Sid, to: &AgencyId) -> Option<LedgerIndex> {
+        let index = *self.by_sid.get(sid)?;
+        self.rows.get(&(index, to.clone())).filter(|row| row.awaits == Awaits::Ack).map(|_| index)
+    }
+
+    /// An OFFER is received: its row waits for the decision.
+    pub(crate) fn received(&mut self, index: LedgerIndex, to: &AgencyId) {
+        if let Some(row) = self.rows.get_mut(&(index, to.clone()))
+            && row.awaits == Awaits::Receipt
+        {
+            row.awaits = Awaits::Decision;
+        }
+    }
+
+    /// A row.
+    pub fn row(&self, key: &RowKey) -> Option<&Row> {
+        self.rows.get(key)
+    }
+
+    /// Rows of one statement.
+    pub fn of(&self, index: LedgerIndex) -> impl Iterator<Item = (&RowKey, &Row)> {
+        self.rows.range((index, AgencyId::lowest())..).take_while(move |(k, _)| k.0 == index)
+    }
+
+    /// All rows, oldest first.
+    pub fn rows(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
+        self.rows.iter()
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
