@@ -10,8 +10,10 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::sync::oneshot;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -141,19 +143,35 @@ fn providers(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemet
 }
 
 impl TelemetryGuard {
-    /// Sends what is left and stops. Bounded: a collector that is away costs six seconds at the most.
+    /// Sends what is left and stops; an error when something may not have arrived. Bounded: a collector that is away
+    /// costs six seconds at the most.
     pub async fn shutdown(self) -> Result<(), TelemetryError> {
-        // The exporters block their caller, and what they wait for runs on this runtime.
-        let flush = tokio::task::spawn_blocking(move || {
-            let traces = self.traces.shutdown();
-            let metrics = self.metrics.map_or(Ok(()), |metrics| metrics.shutdown());
-            traces.and(metrics)
-        });
-        match tokio::time::timeout(SHUTDOWN_BOUND, flush).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(error))) => Err(TelemetryError::Flush(error.to_string())),
-            Ok(Err(error)) => Err(TelemetryError::Flush(error.to_string())),
-            Err(_) => Err(TelemetryError::Flush(format!("not done after {SHUTDOWN_BOUND:?}"))),
+        let Self { traces, metrics } = self;
+        // The exporters block their caller, and what they wait for runs on this runtime. They get threads of their own
+        // and not blocking tasks, because the end of the runtime would wait for those beyond the bound.
+        let traces = on_a_thread(move || {
+            // The result of the last export comes from the flush; shutdown alone answers Ok whatever happened.
+            let flushed = traces.force_flush();
+            flushed.and(traces.shutdown_with_timeout(SHUTDOWN_BOUND - EXPORT_BOUND))
+        })?;
+        let metrics = on_a_thread(move || metrics.map_or(Ok(()), |metrics| metrics.shutdown()))?;
+        let lost = |reason: String| Err(TelemetryError::Flush(reason));
+        match tokio::time::timeout(SHUTDOWN_BOUND, async { tokio::join!(traces, metrics) }).await {
+            Ok((Ok(traces), Ok(metrics))) => traces.and(metrics).or_else(|error| lost(error.to_string())),
+            Ok(_) => lost("an exporter panicked".to_owned()),
+            Err(_) => lost(format!("not done after {SHUTDOWN_BOUND:?}")),
         }
     }
+}
+
+fn on_a_thread(
+    work: impl FnOnce() -> OTelSdkResult + Send + 'static,
+) -> Result<oneshot::Receiver<OTelSdkResult>, TelemetryError> {
+    let (done, wait) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("telemetry flush".to_owned())
+        // Nobody waits any more when the bound is over.
+        .spawn(move || done.send(work()).ok())
+        .map_err(|error| TelemetryError::Flush(error.to_string()))?;
+    Ok(wait)
 }

@@ -64,10 +64,9 @@ async fn join_is_bounded_and_names_who_is_left() {
 async fn blocking_work_follows_the_same_rules() {
     let group = TaskGroup::new();
     let (stop, wait) = std::sync::mpsc::channel::<()>();
-    group.spawn_blocking("store writer", OnEnd::Fatal, move || drop(wait.recv())).map_or_else(
-        |error| panic!("no thread: {error}"),
-        |()| assert_eq!(group.running(), ["store writer"]),
-    );
+    let work = move || assert!(wait.recv().is_err(), "nothing is ever sent");
+    group.spawn_blocking("store writer", OnEnd::Fatal, work).expect("a thread");
+    assert_eq!(group.running(), ["store writer"]);
     drop(stop);
     let failure =
         tokio::time::timeout(BOUND, group.shutting_down()).await.expect("in time").expect("a failure");

@@ -1,0 +1,24 @@
+//! Without a collector trace ids exist all the same, so that what is kept today can be linked later.
+
+use lienthong_runtime::config::TelemetryConfig;
+use lienthong_runtime::telemetry::{self, Identity};
+use lienthong_runtime::{TraceContext, trace};
+
+const REMOTE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+#[tokio::test]
+async fn ids_are_made_and_passed_on() {
+    let identity = Identity { node: "nut-1", version: "0.1.0" };
+    let guard = telemetry::init(&TelemetryConfig::default(), identity).expect("telemetry");
+    let fresh = tracing::info_span!(target: "lienthong_node", "submit");
+    let context = TraceContext::of(&fresh).expect("an id");
+    assert!(context.traceparent().ends_with("-01"), "a first span is sampled");
+
+    let called = tracing::info_span!(target: "lienthong_node", "offer");
+    trace::set_parent(&called, &TraceContext::parse(REMOTE, "lt=1").expect("valid"));
+    let context = TraceContext::of(&called).expect("an id");
+    assert_eq!(context.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(context.traceparent().ends_with("-00"), "the caller's wish not to be sampled is kept");
+    assert_eq!(context.tracestate(), "lt=1");
+    guard.shutdown().await.expect("nothing to flush");
+}
