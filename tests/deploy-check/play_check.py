@@ -30,6 +30,9 @@ TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 AGENCY_CODE = re.compile(r"[A-Y][0-9]{2}(\.[A-Z0-9]+)*\Z")
 PROCEDURE_CODE = re.compile(r"[0-9]\.[0-9]{6}\Z")
 WORD = re.compile(r'(?:([a-z_]+)=)?(?:"((?:[^"\\]|\\["\\])*)"|([^\s"]+))(?:\s+|$)')
+# The node refuses longer texts, counted in bytes of UTF-8.
+BYTES_MAX = {"step": 100, "papers": 2_000, "content": 512 * 1024}
+TEXT_BYTES_MAX, PAPER_BYTES_MAX, PAPERS_MAX = 2_000, 300, 64
 NEEDED_PROCEDURES = {"1.001193", "1.001776", "1.001612", "2.000815"}
 NEEDED_DOSSIERS = 30
 
@@ -176,6 +179,7 @@ class Play:
         required, optional = VERBS[verb]
         keys = set(pairs) - {"by"}
         self.faults.need(required <= keys <= required | optional, where, f"keys of {verb}: {sorted(keys)}")
+        self.sizes(where, pairs)
         officers = self.officers.get(aid, [])
         self.faults.need(officers and pairs.get("by", officers[0]) in officers, where, f"no such officer at {aid}")
         if "channel" in pairs:
@@ -185,6 +189,13 @@ class Play:
         elif self.faults.need(label in self.dossiers, where, f"unknown dossier {label}"):
             getattr(self, verb.replace("return", "return_"))(where, aid, self.dossiers[label], pairs)
         self.previous = (aid, verb, label)
+
+    def sizes(self, where, pairs):
+        for key, value in pairs.items():
+            self.faults.need(0 < len(value.encode()) <= BYTES_MAX.get(key, TEXT_BYTES_MAX), where, f"size of {key}")
+        papers = [paper.strip() for paper in pairs["papers"].split(";")] if "papers" in pairs else []
+        fits = len(papers) <= PAPERS_MAX and all(0 < len(paper.encode()) <= PAPER_BYTES_MAX for paper in papers)
+        self.faults.need(fits, where, "papers: too many, too long, or an empty one")
 
     def submit(self, where, aid, label, pairs):
         self.faults.need(ID.match(label), where, f"bad label {label}")
