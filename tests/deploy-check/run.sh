@@ -22,6 +22,7 @@ HADOLINT_SHA256=bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5
 KUBERNETES_VALIDATE_VERSION=1.37.0
 
 failed=0
+skipped=0
 ok() { echo "ok    $1"; }
 fail() {
     echo "FAIL  $1" >&2
@@ -30,6 +31,7 @@ fail() {
 }
 skip() {
     echo "SKIP  $1: $2" >&2
+    skipped=$((skipped + 1))
     if [ "${CI:-}" = true ]; then failed=1; fi
 }
 # check WHAT COMMAND...: the command must succeed.
@@ -184,4 +186,4 @@ check_unit
 check_container
 check_chart
 if [ "$failed" -ne 0 ]; then echo "deploy-check: FAILED" >&2; exit 1; fi
-echo "deploy-check: passed"
+echo "deploy-check: passed, $skipped skipped"
