@@ -1,1 +1,21 @@
-//! TBD
+//! What is kept: the ledger, which is the truth, and the queues, which can always be rebuilt from it.
+//!
+//! This crate knows agencies, indices, hashes and bytes. It knows nothing of statements.
+
+pub mod config;
+pub mod error;
+mod files;
+pub mod format;
+pub mod ledger;
+pub mod lock;
+pub mod position;
+pub mod queues;
+pub mod record;
+pub mod snapshots;
+pub mod verify;
+
+pub use config::Config;
+pub use error::{Fault, OpenError, StoreError, Wrong};
+pub use ledger::{Appended, Cut, Ledger, OpenReport, Reader, ScanFrom};
+pub use position::Position;
+pub use record::{Body, NewRecord, StoredRecord};

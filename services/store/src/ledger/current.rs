@@ -1,0 +1,91 @@
+//! The segment that is being written, and the one that comes after it.
+
+use super::segments;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::thread::JoinHandle;
+
+/// Pieces given to one system call; Linux takes 1,024.
+const SLICES_PER_CALL: usize = 1000;
+
+/// The segment that is being written.
+#[derive(Debug)]
+pub(crate) struct Current {
+    pub(crate) number: u32,
+    pub(crate) len: u64,
+    /// Where the next commit goes.
+    pub(crate) offset: u32,
+    pub(crate) file: File,
+}
+
+impl Current {
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        u64::from(self.offset) + bytes <= self.len
+    }
+
+    /// Writes the pieces at the place of the next commit and syncs them.
+    pub(crate) fn write_durably(&self, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let mut at = i64::from(self.offset);
+        while !slices.is_empty() {
+            let some = slices.len().min(SLICES_PER_CALL);
+            match nix::sys::uio::pwritev(&self.file, &slices[..some], at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    at += n as i64;
+                    IoSlice::advance_slices(&mut slices, n);
+                }
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+        self.file.sync_data()
+    }
+}
+
+/// The segment after the current one.
+#[derive(Debug)]
+pub(crate) enum Next {
+    None,
+    Preparing(JoinHandle<io::Result<()>>),
+    Ready,
+}
+
+impl Next {
+    /// Begins the preparation in the background. When no thread can be had it is done at the roll-over.
+    pub(crate) fn begin(&mut self, dir: &Path, number: u32, len: u64) {
+        if !matches!(self, Next::None) {
+            return;
+        }
+        let dir = dir.to_owned();
+        let thread = std::thread::Builder::new().name("ledger-prepare".into());
+        match thread.spawn(move || segments::prepare(&dir, number, len)) {
+            Ok(handle) => *self = Next::Preparing(handle),
+            Err(error) => tracing::warn!(%error, "cannot start a thread to prepare the next segment"),
+        }
+    }
+
+    /// Waits for the preparation, or does it now.
+    pub(crate) fn finish(&mut self, dir: &Path, number: u32, len: u64) -> io::Result<()> {
+        match std::mem::replace(self, Next::None) {
+            Next::Ready => return Ok(()),
+            Next::Preparing(handle) => match handle.join() {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "preparing the next segment failed, trying once more")
+                }
+                Err(_) => tracing::warn!("preparing the next segment panicked, trying once more"),
+            },
+            Next::None => {}
+        }
+        segments::prepare(dir, number, len)
+    }
+
+    /// Waits for the thread, so that nothing is written after the ledger is gone.
+    pub(crate) fn wait(&mut self) {
+        if let Next::Preparing(handle) = std::mem::replace(self, Next::None) {
+            // A failure is met again at the next roll-over.
+            let _ = handle.join();
+        }
+    }
+}
