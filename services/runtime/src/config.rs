@@ -271,8 +271,16 @@ impl LimitsSection {
     }
 }
 
+/// The variables of this process that may be keys, for [`NodeConfig::load`].
+pub fn environment() -> Vec<(String, String)> {
+    // Not `std::env::vars`, which panics when any variable of the process is not Unicode.
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    all.filter(|(name, _)| name.starts_with(overlay::PREFIX)).collect()
+}
+
 impl NodeConfig {
-    /// Reads the file, lays the environment over it (`std::env::vars()` in a process) and judges the whole, including
+    /// Reads the file, lays the environment over it ([`environment`] in a process) and judges the whole, including
     /// that the files it names are there and that private keys are private. Relative paths count from the folder of the
     /// file.
     pub fn load(file: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
@@ -280,17 +288,21 @@ impl NodeConfig {
             Ok(text) => text,
             Err(error) => return Err(Faults::new(vec![fault::unreadable(file, &error)])),
         };
-        let (mut config, mut faults) = overlay::read(&text, env);
-        check::meaning(&config, &mut faults);
+        let overlay::Read { mut config, mut faults, is_whole } = overlay::read(&text, env);
         config.resolve_paths(file.parent().unwrap_or(Path::new("")));
-        check::files(&config, &mut faults);
+        if is_whole {
+            check::meaning(&config, &mut faults);
+            check::files(&config, &mut faults);
+        }
         Faults::none_or(faults, config)
     }
 
     /// The same from a text, without looking at the files it names.
     pub fn parse(text: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
-        let (config, mut faults) = overlay::read(text, env);
-        check::meaning(&config, &mut faults);
+        let overlay::Read { config, mut faults, is_whole } = overlay::read(text, env);
+        if is_whole {
+            check::meaning(&config, &mut faults);
+        }
         Faults::none_or(faults, config)
     }
 

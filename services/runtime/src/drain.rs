@@ -4,9 +4,11 @@
 //! client hangs up. A second signal gives up all that is left.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
@@ -32,6 +34,8 @@ pub enum StepEnd {
     Done,
     /// Its bound was over before it finished.
     OutOfTime,
+    /// It panicked; the steps after it ran all the same.
+    Panicked,
     /// The operator wanted to stop at once; it was interrupted or never begun.
     GivenUp,
 }
@@ -89,8 +93,9 @@ impl Drain {
                         hurry = true;
                         StepEnd::GivenUp
                     }
-                    done = tokio::time::timeout(bound, work) => match done {
-                        Ok(()) => StepEnd::Done,
+                    done = tokio::time::timeout(bound, AssertUnwindSafe(work).catch_unwind()) => match done {
+                        Ok(Ok(())) => StepEnd::Done,
+                        Ok(Err(_)) => StepEnd::Panicked,
                         Err(_) => StepEnd::OutOfTime,
                     },
                 }
@@ -101,6 +106,7 @@ impl Drain {
                     tracing::info!(step = name, took_ms = took.as_millis() as u64, "drain: step done")
                 }
                 StepEnd::OutOfTime => tracing::warn!(step = name, "drain: step out of time, going on"),
+                StepEnd::Panicked => tracing::error!(step = name, "drain: step panicked, going on"),
                 StepEnd::GivenUp => tracing::warn!(step = name, "drain: step given up"),
             }
             report.steps.push((name, end, took));
@@ -154,8 +160,9 @@ mod tests {
         let drain = Drain::new()
             .step("stop calls", SECOND, note("stop calls"))
             .step("let watchers go", 3 * SECOND, pending())
+            .step("broken", SECOND, async { panic!("must not stop the drain") })
             .step("close the ledger", SECOND, note("close the ledger"));
-        assert_eq!(drain.bound(), 5 * SECOND);
+        assert_eq!(drain.bound(), 6 * SECOND);
         let report = drain.run(pending::<()>()).await;
         assert_eq!(*order.lock().expect("lock"), ["stop calls", "close the ledger"]);
         assert_eq!(
@@ -163,6 +170,7 @@ mod tests {
             [
                 ("stop calls", StepEnd::Done, Duration::ZERO),
                 ("let watchers go", StepEnd::OutOfTime, 3 * SECOND),
+                ("broken", StepEnd::Panicked, Duration::ZERO),
                 ("close the ledger", StepEnd::Done, Duration::ZERO),
             ]
         );

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
+pub use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What the end of a task before shutdown means.
@@ -109,7 +109,7 @@ impl TaskGroup {
     }
 
     /// Starts blocking work (disk, hashing) on a thread of its own, with the same rules. It cannot be aborted, so it must
-    /// watch [`TaskGroup::token`] or end when its channel closes.
+    /// watch [`TaskGroup::token`] or end when its channel closes. Like [`TaskGroup::spawn`], call it inside a runtime.
     pub fn spawn_blocking<F, R>(&self, name: impl Into<String>, on_end: OnEnd, work: F) -> std::io::Result<()>
     where
         F: FnOnce() -> R + Send + 'static,

@@ -4,6 +4,7 @@
 //! crates are exported, whatever the log level: a collector never sees what a library puts into its spans, and the export
 //! does not trace itself.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -89,7 +90,9 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(ours);
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let logs = match config.log_format {
         LogFormat::Text => logs.boxed(),
         LogFormat::Json => logs.json().flatten_event(true).boxed(),

@@ -1,8 +1,8 @@
 //! The W3C trace context: how one dossier's journey is one trace across agencies, without anybody else naming
 //! opentelemetry.
 //!
-//! Ids exist and are propagated whenever [`crate::telemetry::init`] has run, also without a collector: log lines of two
-//! nodes can then still be matched, and a collector set up later finds the offers of today linked. Where telemetry was not
+//! Ids exist and are propagated whenever [`crate::telemetry::init`] has run, also without a collector: a
+//! collector set up tomorrow then finds the acceptances of tomorrow linked to the offers of today. Where telemetry was not
 //! initialised, [`TraceContext::current`] is `None` and the caller's context is to be kept unchanged.
 
 use std::str::FromStr as _;
@@ -40,12 +40,16 @@ impl TraceContext {
 
     /// The context of the current span, to be sent or kept. `None` outside any span of ours.
     pub fn current() -> Option<Self> {
-        Self::of(&tracing::Span::current())
+        // A span that is only logged (a debug span, one of a library) has no ids; the one around it that has is active.
+        Self::of(&tracing::Span::current()).or_else(|| Self::of_context(&Context::current()))
     }
 
     /// The context of `span`. Fixes the parent of the span: call [`set_parent`] before.
     pub fn of(span: &tracing::Span) -> Option<Self> {
-        let context = span.context();
+        Self::of_context(&span.context())
+    }
+
+    fn of_context(context: &Context) -> Option<Self> {
         let span = context.span();
         let ids = span.span_context();
         if !ids.is_valid() {

@@ -8,11 +8,17 @@ const REMOTE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 #[tokio::test]
 async fn ids_are_made_and_passed_on() {
+    let config = TelemetryConfig { log_level: "debug".to_owned(), ..TelemetryConfig::default() };
     let identity = Identity { node: "nut-1", version: "0.1.0" };
-    let guard = telemetry::init(&TelemetryConfig::default(), identity).expect("telemetry");
+    let guard = telemetry::init(&config, identity).expect("telemetry");
     let fresh = tracing::info_span!(target: "lienthong_node", "submit");
     let context = TraceContext::of(&fresh).expect("an id");
     assert!(context.traceparent().ends_with("-01"), "a first span is sampled");
+    fresh.in_scope(|| {
+        let logged_only = tracing::debug_span!(target: "lienthong_node", "detail");
+        let inside = logged_only.in_scope(TraceContext::current);
+        assert_eq!(inside.as_ref(), Some(&context), "the log level does not break the journey");
+    });
 
     let called = tracing::info_span!(target: "lienthong_node", "offer");
     trace::set_parent(&called, &TraceContext::parse(REMOTE, "lt=1").expect("valid"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::fault::{Fault, Text};
@@ -18,18 +19,28 @@ const MESSAGE_BYTES_MIN: u64 = 640 << 10;
 /// Beyond this one caller could hold the memory of a small machine.
 const MESSAGE_BYTES_MAX: u64 = 16 << 20;
 
-/// Judges the values.
+/// Judges the values that could be read; the others have their fault already and stand at their defaults.
 pub(super) fn meaning(config: &NodeConfig, faults: &mut Vec<Fault>) {
-    node(config, faults);
-    grpc(config, faults);
-    link(config, faults);
-    telemetry(config, faults);
-    ranges(config, faults);
-    relations(config, faults);
+    judge_with(&[node, grpc, link, telemetry, ranges, relations], config, faults);
 }
 
 /// Judges the files that the configuration names.
 pub(super) fn files(config: &NodeConfig, faults: &mut Vec<Fault>) {
+    judge_with(&[plain_files, secret_files], config, faults);
+}
+
+type Judge = fn(&NodeConfig, &mut Vec<Fault>);
+
+fn judge_with(judges: &[Judge], config: &NodeConfig, faults: &mut Vec<Fault>) {
+    let mut found = Vec::new();
+    for judge in judges {
+        judge(config, &mut found);
+    }
+    found.retain(|fault| faults.iter().all(|known| known.key != fault.key));
+    faults.append(&mut found);
+}
+
+fn plain_files(config: &NodeConfig, faults: &mut Vec<Fault>) {
     let plain = [
         ("node.directory", Some(&config.node.directory)),
         ("grpc.tls_certificate", config.grpc.tls_certificate.as_ref()),
@@ -41,6 +52,9 @@ pub(super) fn files(config: &NodeConfig, faults: &mut Vec<Fault>) {
             readable(key, path, faults);
         }
     }
+}
+
+fn secret_files(config: &NodeConfig, faults: &mut Vec<Fault>) {
     let secret = [
         ("grpc.tls_key".to_owned(), config.grpc.tls_key.as_ref()),
         ("link.nkey_seed_file".to_owned(), config.link.nkey_seed_file.as_ref()),
@@ -204,7 +218,7 @@ fn is_server(url: &str, schemes: &[&str]) -> bool {
 
 fn telemetry(config: &NodeConfig, faults: &mut Vec<Fault>) {
     let telemetry = &config.telemetry;
-    if EnvFilter::try_new(&telemetry.log_level).is_err() || telemetry.log_level.trim().is_empty() {
+    if !is_log_filter(&telemetry.log_level) {
         faults.push(Fault::new(
             "telemetry.log_level",
             Text::new("this is not a level or filter", "đây không phải là mức nhật ký"),
@@ -229,6 +243,13 @@ fn telemetry(config: &NodeConfig, faults: &mut Vec<Fault>) {
     if telemetry.service_name.trim().is_empty() {
         faults.push(missing("telemetry.service_name"));
     }
+}
+
+/// A bare word that is no level would be taken for the name of a module, and a typing error would silence the log.
+fn is_log_filter(filter: &str) -> bool {
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let is_directive = |word: &str| word.contains('=') || word.contains('[') || is_level(word);
+    filter.split(',').all(|word| is_directive(word.trim())) && EnvFilter::try_new(filter).is_ok()
 }
 
 /// The reasons of the defaults are in `default.toml`; these are the outer edges at which the product was thought through.

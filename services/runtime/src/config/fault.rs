@@ -25,7 +25,7 @@ pub struct Fault {
     pub remedy: Text,
 }
 
-/// Everything that is wrong, in the order of the file. Never empty.
+/// Everything that is wrong, first of the file, then of the environment, then of meaning. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
     list: Vec<Fault>,

@@ -13,15 +13,27 @@ use super::fault::{Fault, Text};
 use super::{NodeConfig, template};
 
 /// Variables begin with this and hold `__` between section and key; others that begin so are not ours to judge.
-const PREFIX: &str = "LIENTHONG_";
+pub(super) const PREFIX: &str = "LIENTHONG_";
 
 /// Longest excerpt of a faulty value in a message.
 const SHOWN_CHARS: usize = 200;
 
+/// What could be read.
+pub(super) struct Read {
+    /// Every key that could be read; the others have their defaults.
+    pub(super) config: NodeConfig,
+    /// Every key that could not.
+    pub(super) faults: Vec<Fault>,
+    /// False when the file is no TOML, so that nothing is known of its keys.
+    pub(super) is_whole: bool,
+}
+
 /// Reads what can be read. What cannot is a fault and keeps its default.
-pub(super) fn read(text: &str, env: impl IntoIterator<Item = (String, String)>) -> (NodeConfig, Vec<Fault>) {
+pub(super) fn read(text: &str, env: impl IntoIterator<Item = (String, String)>) -> Read {
     let mut reader = Reader { good: Table::new(), faults: Vec::new() };
-    match text.parse::<Table>() {
+    let file = text.parse::<Table>();
+    let is_whole = file.is_ok();
+    match file {
         Ok(table) => reader.file(table),
         Err(error) => reader.faults.push(syntax(text, &error)),
     }
@@ -38,7 +50,7 @@ pub(super) fn read(text: &str, env: impl IntoIterator<Item = (String, String)>) 
             NodeConfig::default()
         }
     };
-    (config, reader.faults)
+    Read { config, faults: reader.faults, is_whole }
 }
 
 struct Reader {

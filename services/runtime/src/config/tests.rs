@@ -28,8 +28,8 @@ fn fault_keys(text: &str, env: Vec<(String, String)>) -> Vec<String> {
 
 #[test]
 fn the_printed_default_is_the_default() {
-    let (read, faults) = overlay::read(&NodeConfig::default_toml(), no_env());
-    assert_eq!((read, faults), (NodeConfig::default(), Vec::new()));
+    let read = overlay::read(&NodeConfig::default_toml(), no_env());
+    assert_eq!((read.config, read.faults), (NodeConfig::default(), Vec::new()));
     assert_eq!(fault_keys(&NodeConfig::default_toml(), no_env()), ["node.agencies"], "all it lacks to run");
     // Complete: every key stands there with its value, not only those that differ.
     let printed: toml::Table = NodeConfig::default_toml().parse().expect("toml");
@@ -45,7 +45,7 @@ fn the_printed_default_names_every_key() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let (full, faults) = overlay::read(&uncommented, no_env());
+    let overlay::Read { config: full, faults, .. } = overlay::read(&uncommented, no_env());
     assert_eq!(faults, Vec::new(), "the examples are readable");
     let NodeConfig { grpc, link, telemetry, .. } = &full;
     assert!(grpc.tls_certificate.is_some() && grpc.tls_key.is_some() && grpc.tls_client_ca.is_some());
@@ -114,6 +114,7 @@ size = 1
         "limits.watcher",
     ]);
     assert_eq!(keys, expected, "\n{faults}");
+    assert_eq!(faults.list().len(), expected.len(), "one fault a key\n{faults}");
     let listing = faults.to_string();
     assert!(listing.contains("store.segment_bytes (from LIENTHONG_STORE__SEGMENT_BYTES)"), "{listing}");
     assert!(listing.contains("there is no such key; use one of: name, data_dir"), "{listing}");
@@ -126,7 +127,7 @@ size = 1
 fn a_fault_of_syntax_names_the_line_and_the_environment_is_still_judged() {
     let text = format!("{AGENCIES}\nname = \n");
     let keys = fault_keys(&text, env(&[("LIENTHONG_GRPC__LISTEN", "nowhere")]));
-    assert_eq!(keys[..2], ["line 4", "grpc.listen"]);
+    assert_eq!(keys, ["line 4", "grpc.listen"], "and nothing is said of keys that were not seen");
 }
 
 #[test]
@@ -151,6 +152,17 @@ fn the_environment_wins_and_is_typed_by_the_key() {
     assert_eq!(config.delivery.window, 64);
     assert_eq!(config.telemetry.log_format, LogFormat::Json);
     assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
+}
+
+#[test]
+fn a_misspelt_log_level_is_not_taken_for_a_module() {
+    let level = |level: &str| fault_keys(AGENCIES, env(&[("LIENTHONG_TELEMETRY__LOG_LEVEL", level)]));
+    for good in ["info", "WARN", "off", "info,lienthong_link=debug", "lienthong_node[commit]=trace"] {
+        assert_eq!(level(good), [""; 0], "{good}");
+    }
+    for bad in ["", "inof", "info,", "info, warn=loud", "info,lienthong_link", "a=b=c"] {
+        assert_eq!(level(bad), ["telemetry.log_level"], "{bad}");
+    }
 }
 
 #[test]
@@ -182,6 +194,10 @@ fn load_looks_at_the_files_and_counts_paths_from_the_file() {
     let config = NodeConfig::load(&file, no_env()).expect("good");
     assert_eq!(config.node.data_dir, dir.path().join("data"));
     assert_eq!(config.node.agencies[0].key_file, key);
+
+    fs::write(&file, "[node").expect("write");
+    let faults = NodeConfig::load(&file, no_env()).expect_err("no TOML");
+    assert_eq!(faults.list().len(), 1, "files that were not read about are not missed: {faults}");
 
     let faults = NodeConfig::load(&dir.path().join("none.toml"), no_env()).expect_err("no file");
     assert!(faults.to_string().contains("--print-default-config"), "{faults}");
