@@ -30,7 +30,8 @@ impl<'a> DossierCode<'a> {
         let mut parts = text.rsplitn(3, '-');
         let (number, day, agency) = (parts.next()?, parts.next()?, parts.next()?);
         let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-        let group = |g: &str| !g.is_empty() && g.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let group =
+            |g: &str| !g.is_empty() && g.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         let good = (4..=7).contains(&number.len())
             && digits(number)
             && day.len() == 6
@@ -91,8 +92,18 @@ mod tests {
 
     #[test]
     fn wrong_codes_do_not() {
-        for text in ["", "H22", "H22-240115", "h22-240115-0001", "H22-24011-0001", "H22-240115-001", "H22..1-240115-0001",
-            "H22-240115-12345678", "H1.2.3.4.5.6.7.8-240115-0001", "Hồ-240115-0001"] {
+        for text in [
+            "",
+            "H22",
+            "H22-240115",
+            "h22-240115-0001",
+            "H22-24011-0001",
+            "H22-240115-001",
+            "H22..1-240115-0001",
+            "H22-240115-12345678",
+            "H1.2.3.4.5.6.7.8-240115-0001",
+            "Hồ-240115-0001",
+        ] {
             assert_eq!(DossierCode::parse(text), None, "{text}");
         }
     }
@@ -106,7 +117,13 @@ mod tests {
 
     #[test]
     fn procedure_codes() {
-        assert!(is_procedure("1.001193") && is_procedure("1.001776.000.00.00.H12") && is_procedure("TS_lop1.000.H22"));
-        assert!(!is_procedure("") && !is_procedure("1001193") && !is_procedure("1..2") && !is_procedure("1.00 1"));
+        assert!(
+            is_procedure("1.001193")
+                && is_procedure("1.001776.000.00.00.H12")
+                && is_procedure("TS_lop1.000.H22")
+        );
+        assert!(
+            !is_procedure("") && !is_procedure("1001193") && !is_procedure("1..2") && !is_procedure("1.00 1")
+        );
     }
 }

@@ -4,16 +4,17 @@
 //! [`arrival`] decide and never change anything. [`spine`] is the one place that says which statement may follow
 //! which; the offline verifier walks with it too.
 
-pub mod state;
-pub mod track;
-pub mod spine;
 pub mod apply;
-pub mod command;
 pub mod arrival;
 pub mod check;
+pub mod command;
+pub mod spine;
+pub mod state;
+pub mod track;
 
 use crate::record::{CommandRef, StatementRecord, TraceContext};
 use crate::statement::{Body, Officer};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 /// A decision on its way to becoming a record.
@@ -22,7 +23,7 @@ pub enum Draft {
     /// Somebody else's statement, to be kept as it came.
     Keep(StatementRecord),
     /// A statement this agency makes: claim, bytes and sid are added when its place in the ledger is known.
-    Make(Make),
+    Make(Box<Make>),
 }
 
 /// A statement to be made.

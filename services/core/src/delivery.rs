@@ -3,5 +3,5 @@
 //! [`outbox`] is the durable part, made from records; [`courier`] is the timing, which decides nothing and is
 //! forgotten at a restart.
 
-pub mod outbox;
 pub mod courier;
+pub mod outbox;

@@ -356,9 +356,11 @@ impl Body {
             Body::Refuse(b) => Some(b.tid),
             Body::Completed(b) => Some(b.prev),
             Body::Returned(b) => Some(b.prev),
-            Body::Intake(_) | Body::Received(_) | Body::Cancel(_) | Body::Ack(_) | Body::Checkpoint { .. } => {
-                None
-            }
+            Body::Intake(_)
+            | Body::Received(_)
+            | Body::Cancel(_)
+            | Body::Ack(_)
+            | Body::Checkpoint { .. } => None,
         }
     }
 }

@@ -104,7 +104,9 @@ impl State {
         });
         match &statement.body {
             Body::Offer(offer) => self.apply_offer(index, id, record, offer),
-            Body::Accept(Accept { tid, hop, .. }) => self.apply_outcome(index, id, statement, *tid, *hop, None),
+            Body::Accept(Accept { tid, hop, .. }) => {
+                self.apply_outcome(index, id, statement, *tid, *hop, None)
+            }
             Body::Refuse(Refuse { tid, hop, cause, .. }) => {
                 self.apply_outcome(index, id, statement, *tid, *hop, Some(*cause));
             }
@@ -123,7 +125,8 @@ impl State {
         let statement = &*record.statement;
         let (me, maker, tid) = (self.me.clone(), &statement.claim.agency, statement.sid());
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
-        let transfer = track.transfers.entry(tid).or_insert_with(|| new_transfer(offer.hop, offer.to.clone()));
+        let transfer =
+            track.transfers.entry(tid).or_insert_with(|| new_transfer(offer.hop, offer.to.clone()));
         transfer.from = Some(maker.clone());
         transfer.offer = Some(index);
         let undecided = transfer.outcome.is_none();
@@ -216,7 +219,13 @@ impl State {
     }
 
     /// The place of receipt follows the track (protocol.md 3, "Watchers"): a copy of what this agency makes.
-    fn copy_to_origin(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, peer: Option<&AgencyId>) {
+    fn copy_to_origin(
+        &mut self,
+        index: LedgerIndex,
+        id: TrackId,
+        statement: &Statement,
+        peer: Option<&AgencyId>,
+    ) {
         let Some(origin) = self.track(&id).map(|t| t.origin.clone()) else { return };
         if statement.claim.agency == self.me && origin != self.me && peer != Some(&origin) {
             self.wait(index, origin, statement, id, Awaits::Ack);

@@ -119,7 +119,12 @@ impl Walk {
         Ok(())
     }
 
-    fn decided(open: &(Tid, AgencyId), at: Hop, holder: &AgencyId, next: &Statement) -> Result<AgencyId, Break> {
+    fn decided(
+        open: &(Tid, AgencyId),
+        at: Hop,
+        holder: &AgencyId,
+        next: &Statement,
+    ) -> Result<AgencyId, Break> {
         let (tid, hop, after) = match &next.body {
             Body::Accept(b) => (b.tid, b.hop, &open.1),
             Body::Refuse(b) => (b.tid, b.hop, holder),
@@ -156,9 +161,11 @@ impl Walk {
             }
             Body::Completed(_) | Body::Returned(_) => Err(Break::Order),
             Body::Accept(_) | Body::Refuse(_) => Err(Break::Offered),
-            Body::Intake(_) | Body::Received(_) | Body::Cancel(_) | Body::Ack(_) | Body::Checkpoint { .. } => {
-                Err(Break::Kind)
-            }
+            Body::Intake(_)
+            | Body::Received(_)
+            | Body::Cancel(_)
+            | Body::Ack(_)
+            | Body::Checkpoint { .. } => Err(Break::Kind),
         }
     }
 }

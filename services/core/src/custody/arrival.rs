@@ -1,0 +1,294 @@
+//! What a peer sends, and what follows from it. Deciding changes nothing; what may not be is refused with a reason
+//! and quarantined by the caller.
+
+use super::spine::Walk;
+use super::state::State;
+use super::track::{Phase, Track, Transfer};
+use super::{Draft, Make};
+use crate::directory::Directory;
+use crate::ids::{AgencyId, LedgerIndex, Sid, Tid, TrackId};
+use crate::reason::{Reason, Rejection};
+use crate::record::{Origin, StatementRecord, TraceContext};
+use crate::statement::{AckItem, Body, Cancel, Offer, ReceivedItem, RefusalCause, Refuse, Statement};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// An envelope whose statements were verified and parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Source the courier pinned.
+    pub from: AgencyId,
+    /// What it is about.
+    pub statement: Arc<Statement>,
+    /// The spine that proves it.
+    pub certificate: Vec<Arc<Statement>>,
+    /// Encoded content, checked against the commitment of the OFFER it came with.
+    pub content: Option<Arc<[u8]>>,
+    /// The sender's trace.
+    pub trace: Option<Arc<TraceContext>>,
+}
+
+/// What follows from an arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consequence {
+    /// Statements to keep and to make, in this order.
+    pub drafts: Vec<Draft>,
+    /// What to give back.
+    pub reply: Reply,
+}
+
+/// What the sender gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing: the statement was itself an answer.
+    #[default]
+    Nothing,
+    /// A receipt for this offer.
+    Receipt(ReceivedItem),
+    /// An acknowledgement of this statement.
+    Ack(AckItem),
+    /// The answer that already stands in the ledger.
+    Again(LedgerIndex),
+}
+
+/// Decides an arrival.
+pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result<Consequence, Rejection> {
+    let statement = &arrival.statement;
+    if statement.claim.agency != arrival.from || arrival.from == state.me {
+        return Err(Reason::SenderMismatch);
+    }
+    match &statement.body {
+        Body::Offer(offer) if offer.to == state.me => Desk { state, arrival }.offer(directory, offer),
+        Body::Cancel(cancel) => Desk { state, arrival }.cancel(cancel),
+        Body::Accept(b) => Desk { state, arrival }.outcome(b.track, b.tid),
+        Body::Refuse(b) => Desk { state, arrival }.outcome(b.track, b.tid),
+        Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
+            Desk { state, arrival }.copy()
+        }
+        Body::Received(items) => Desk { state, arrival }.received(items),
+        Body::Ack(items) => Ok(Desk { state, arrival }.ack(items)),
+        Body::Intake(_) | Body::Checkpoint { .. } => Err(Reason::UnknownTransfer),
+    }
+}
+
+struct Desk<'a> {
+    state: &'a State,
+    arrival: &'a Arrival,
+}
+
+impl Desk<'_> {
+    fn offer(&self, directory: &Directory, offer: &Offer) -> Result<Consequence, Rejection> {
+        let tid = self.arrival.statement.sid();
+        let track = self.state.track(&offer.track);
+        if let Some(transfer) = track.and_then(|t| t.transfers.get(&tid)) {
+            if let Some(outcome) = transfer.outcome {
+                return Ok(Consequence::reply(Reply::Again(outcome.index)));
+            }
+            if transfer.arrived {
+                // Undecided and known: the same receipt, or the one that leaves with this batch anyway.
+                return Ok(Consequence::reply(transfer.receipt.map_or(Reply::Nothing, Reply::Again)));
+            }
+        }
+        let mut walk = self.certified(offer.track)?;
+        walk.step(&self.arrival.statement).map_err(|_| Reason::BadCertificate)?;
+        self.nothing_forgotten(track)?;
+        if let Some(track) = track {
+            self.extends(track)?;
+            self.free_to_receive(track)?;
+        }
+        if offer.content.is_some() != self.arrival.content.is_some() {
+            return Err(Reason::ContentMismatch);
+        }
+        let mut drafts = self.learn(track);
+        drafts.push(self.keep(Origin::Taken, &self.arrival.statement, self.arrival.content.clone()));
+        let commitment = offer.content.as_ref().map(|c| c.digest);
+        if !directory.allows(&self.arrival.from, &self.state.me, &offer.procedure) {
+            drafts.push(self.refuse(offer.track, tid, offer, RefusalCause::Policy));
+        }
+        Ok(Consequence { drafts, reply: Reply::Receipt(ReceivedItem { tid, commitment }) })
+    }
+
+    /// A recall asks; the register answers. One durable write, whichever of officer and recall is first wins.
+    fn cancel(&self, cancel: &Cancel) -> Result<Consequence, Rejection> {
+        let track = self.state.track(&cancel.track);
+        if let Some(transfer) = track.and_then(|t| t.transfers.get(&cancel.tid)) {
+            self.by_giver(transfer)?;
+            if let Some(outcome) = transfer.outcome {
+                return Ok(Consequence::reply(Reply::Again(outcome.index)));
+            }
+        }
+        let walk = self.certified(cancel.track)?;
+        let Some(offered) = self.arrival.certificate.last() else { return Err(Reason::BadCertificate) };
+        let Body::Offer(offer) = &offered.body else { return Err(Reason::BadCertificate) };
+        if walk.open.as_ref().map(|(tid, _)| *tid) != Some(cancel.tid) {
+            return Err(Reason::BadCertificate);
+        }
+        if offered.claim.agency != self.arrival.from {
+            return Err(Reason::CancelByStranger);
+        }
+        if offer.to != self.state.me {
+            return Err(Reason::WrongReceiver);
+        }
+        self.nothing_forgotten(track)?;
+        if let Some(track) = track {
+            self.extends(track)?;
+        }
+        let mut drafts = self.learn(track);
+        drafts.push(self.keep(Origin::Taken, &self.arrival.statement, None));
+        drafts.push(self.refuse(cancel.track, cancel.tid, offer, RefusalCause::Recalled));
+        Ok(Consequence { drafts, reply: Reply::Nothing })
+    }
+
+    fn by_giver(&self, transfer: &Transfer) -> Result<(), Rejection> {
+        if transfer.to != self.state.me {
+            return Err(Reason::WrongReceiver);
+        }
+        if transfer.from.as_ref() != Some(&self.arrival.from) {
+            return Err(Reason::CancelByStranger);
+        }
+        Ok(())
+    }
+
+    /// A decision of a receiver: to its giver, or to the place of receipt.
+    fn outcome(&self, id: TrackId, tid: Tid) -> Result<Consequence, Rejection> {
+        let statement = &self.arrival.statement;
+        let track = self.state.track(&id).ok_or(Reason::UnknownTransfer)?;
+        let transfer = track.transfers.get(&tid);
+        let given = transfer.is_some_and(|t| t.from.as_ref() == Some(&self.state.me));
+        if !given && track.origin != self.state.me {
+            return Err(Reason::UnknownTransfer);
+        }
+        if transfer.is_some_and(|t| t.to != self.arrival.from) {
+            return Err(Reason::WrongReceiver);
+        }
+        if transfer.and_then(|t| t.outcome).is_some_and(|o| o.sid != statement.sid()) {
+            return Err(Reason::Fork);
+        }
+        self.take(id, track)
+    }
+
+    /// News for the place of receipt. A copy never changes phase or hop.
+    fn copy(&self) -> Result<Consequence, Rejection> {
+        let id = self.arrival.statement.track().ok_or(Reason::UnknownTransfer)?;
+        let track = self.state.track(&id).ok_or(Reason::UnknownTransfer)?;
+        if track.origin != self.state.me {
+            return Err(Reason::UnknownTransfer);
+        }
+        self.take(id, track)
+    }
+
+    /// Keeps the statement once and acknowledges it always.
+    fn take(&self, id: TrackId, track: &Track) -> Result<Consequence, Rejection> {
+        let sid = self.arrival.statement.sid();
+        let ack = Reply::Ack(AckItem { track: id, sid });
+        match track.entry(&sid) {
+            Some(entry) => Ok(Consequence::reply(entry.answer.map_or(ack, Reply::Again))),
+            None => {
+                no_fork(track, &self.arrival.statement)?;
+                let kept = self.keep(Origin::Taken, &self.arrival.statement, None);
+                Ok(Consequence { drafts: Vec::from([kept]), reply: ack })
+            }
+        }
+    }
+
+    fn received(&self, items: &[ReceivedItem]) -> Result<Consequence, Rejection> {
+        let mut news = false;
+        for item in items {
+            let id = self.state.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
+            let track = self.state.track(id).ok_or(Reason::UnknownTransfer)?;
+            let transfer = track.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
+            if transfer.from.as_ref() != Some(&self.state.me) || transfer.to != self.arrival.from {
+                return Err(Reason::UnknownTransfer);
+            }
+            if item.commitment != track.commitment_digest() {
+                return Err(Reason::ContentMismatch);
+            }
+            news |= transfer.receipt.is_none();
+        }
+        Ok(self.keep_if(news))
+    }
+
+    fn ack(&self, items: &[AckItem]) -> Consequence {
+        let outbox = &self.state.outbox;
+        self.keep_if(items.iter().any(|i| outbox.awaiting_ack(&i.sid, &self.arrival.from).is_some()))
+    }
+
+    fn keep_if(&self, news: bool) -> Consequence {
+        let kept = news.then(|| self.keep(Origin::Taken, &self.arrival.statement, None));
+        Consequence { drafts: kept.into_iter().collect(), reply: Reply::Nothing }
+    }
+
+    /// The certificate is one unbroken spine of this track.
+    fn certified(&self, id: TrackId) -> Result<Walk, Rejection> {
+        let walk =
+            Walk::along(self.arrival.certificate.iter().map(|s| &**s)).map_err(|_| Reason::BadCertificate)?;
+        (walk.track == id).then_some(walk).ok_or(Reason::BadCertificate)
+    }
+
+    /// A statement with this agency's own signature that its ledger lacks: another copy of the agency runs, or this
+    /// ledger is an old copy. The caller stops the node (architecture.md 4).
+    fn nothing_forgotten(&self, track: Option<&Track>) -> Result<(), Rejection> {
+        let forgotten = |s: &Statement| {
+            s.claim.agency == self.state.me && track.is_none_or(|t| t.entry(&s.sid()).is_none())
+        };
+        let any = self.arrival.certificate.iter().any(|s| forgotten(s));
+        if any { Err(Reason::OwnStatementUnknown) } else { Ok(()) }
+    }
+
+    /// Nothing of the certificate contradicts what is known here.
+    fn extends(&self, track: &Track) -> Result<(), Rejection> {
+        self.arrival.certificate.iter().try_for_each(|s| no_fork(track, s))?;
+        no_fork(track, &self.arrival.statement)
+    }
+
+    /// An agency that holds or has offered the track learns from the certificate that it no longer does; where the
+    /// certificate does not say so, the offer contradicts this ledger.
+    fn free_to_receive(&self, track: &Track) -> Result<(), Rejection> {
+        let accepted = |tid: Tid| {
+            self.arrival.certificate.iter().any(|s| matches!(&s.body, Body::Accept(a) if a.tid == tid))
+        };
+        match track.phase {
+            Phase::Followed | Phase::Gone | Phase::Out => Ok(()),
+            Phase::Offered(tid) if accepted(tid) => Ok(()),
+            Phase::Offered(_) | Phase::Held | Phase::Inbox(_) => Err(Reason::Fork),
+        }
+    }
+
+    fn learn(&self, track: Option<&Track>) -> Vec<Draft> {
+        let known = |sid: Sid| track.is_some_and(|t| t.entry(&sid).is_some());
+        let new = self.arrival.certificate.iter().filter(|s| !known(s.sid()));
+        new.map(|s| self.keep(Origin::Learned, s, None)).collect()
+    }
+
+    fn keep(&self, origin: Origin, statement: &Arc<Statement>, content: Option<Arc<[u8]>>) -> Draft {
+        let trace = self.arrival.trace.clone().filter(|_| origin == Origin::Taken);
+        Draft::Keep(StatementRecord { origin, statement: statement.clone(), command: None, trace, content })
+    }
+
+    fn refuse(&self, track: TrackId, tid: Tid, offer: &Offer, cause: RefusalCause) -> Draft {
+        Draft::Make(Box::new(Make {
+            body: Body::Refuse(Refuse { track, tid, hop: offer.hop, cause, reason: String::new() }),
+            officer: None,
+            command: None,
+            trace: self.arrival.trace.clone(),
+            content: None,
+        }))
+    }
+}
+
+impl Consequence {
+    fn reply(reply: Reply) -> Self {
+        Self { drafts: Vec::new(), reply }
+    }
+}
+
+/// Two statements with one predecessor are a fork: evidence against their maker, never merged.
+fn no_fork(track: &Track, statement: &Statement) -> Result<(), Rejection> {
+    let other = statement.body.prev().and_then(|prev| track.successor(&prev));
+    match other {
+        Some(entry) if entry.sid != statement.sid() => Err(Reason::Fork),
+        _ => Ok(()),
+    }
+}
