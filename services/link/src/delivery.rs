@@ -32,7 +32,7 @@ pub struct Ack(pub(crate) AckInner);
 
 #[derive(Debug)]
 pub(crate) enum AckInner {
-    Nats(NatsAck),
+    Nats(Box<NatsAck>),
     Embedded(EmbeddedAck),
 }
 
@@ -60,7 +60,7 @@ impl Ack {
 pub struct Mailbox(pub(crate) MailboxInner);
 
 pub(crate) enum MailboxInner {
-    Nats(NatsMailbox),
+    Nats(Box<NatsMailbox>),
     Embedded(EmbeddedMailbox),
 }
 

@@ -1,10 +1,12 @@
 //! The connection to NATS: it is kept up for ever, and says when it is not.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
@@ -23,11 +25,14 @@ const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest wait before connecting again: a server that is back is found within seconds.
 const BACKOFF_MAX: Duration = Duration::from_secs(3);
 
+/// How often to look for a connection whose event was dropped.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Whether the connection is up, how often it came up, and since when this is so.
 #[derive(Clone, Copy)]
-pub(super) struct Up {
-    pub(super) connected: bool,
-    pub(super) epoch: u64,
+struct Up {
+    connected: bool,
+    epoch: u64,
     since: SystemTime,
 }
 
@@ -59,18 +64,38 @@ impl Connection {
         Ok(Connection { jetstream, client, up, server: Arc::default() })
     }
 
+    /// Asks the client, not the events: it drops events when there are many.
     pub(super) fn is_up(&self) -> bool {
-        self.up.borrow().connected
+        self.client.connection_state() == State::Connected
     }
 
-    pub(super) fn since(&self) -> (bool, SystemTime) {
-        let up = *self.up.borrow();
-        (up.connected, up.since)
+    pub(super) fn since(&self) -> SystemTime {
+        self.up.borrow().since
     }
 
-    /// To wait for a change with.
-    pub(super) fn watch(&self) -> watch::Receiver<Up> {
-        self.up.clone()
+    /// How often the connection came up.
+    pub(super) fn epoch(&self) -> u64 {
+        self.up.borrow().epoch
+    }
+
+    /// Waits until the connection is up.
+    pub(super) async fn ready(&self) {
+        let mut up = self.up.clone();
+        while !self.is_up() {
+            // An event ends the wait at once; should it have been dropped, the wait ends all the same.
+            if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, up.changed()).await {
+                // The client is gone, as when the runtime shuts down.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits until the connection has come up another time than `epoch`.
+    pub(super) async fn again(&self, epoch: u64) {
+        let mut up = self.up.clone();
+        if up.wait_for(|up| up.connected && up.epoch != epoch).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// The server last connected to. The client forgets it while it is away; an operator should not.
@@ -122,12 +147,12 @@ fn unreadable(what: &'static str, file: &Path) -> impl FnOnce(io::Error) -> Link
     move |e| LinkError::Credentials { what, source: io::Error::new(e.kind(), format!("{file}: {e}")) }
 }
 
-/// Nothing before the first attempt, then doubling to a bound.
+/// Doubling to a bound, and halved by chance, so that a province does not come back in one second.
 fn backoff(attempt: usize) -> Duration {
-    match attempt {
-        0 | 1 => Duration::ZERO,
-        n => BACKOFF_MIN.saturating_mul(1 << (n - 2).min(10)).min(BACKOFF_MAX),
-    }
+    let doublings = attempt.saturating_sub(1).min(10);
+    let wait = BACKOFF_MIN.saturating_mul(1 << doublings).min(BACKOFF_MAX);
+    let chance = RandomState::new().hash_one(attempt) % 1000;
+    wait / 2 + wait.mul_f64(chance as f64 / 2000.0)
 }
 
 fn note(up: &watch::Sender<Up>, event: &Event) {

@@ -86,14 +86,7 @@ impl NatsMailbox {
         // Ends by itself when the mailbox and every outstanding ack are gone.
         drop(tokio::spawn(settle_all(acks, shared.clone())));
         let agency = shared.agency.clone();
-        let pump = Pump {
-            jetstream: link.connection.jetstream.clone(),
-            up: link.connection.watch(),
-            config: link.config.clone(),
-            shared,
-            chunks: chunks_tx,
-            acks: acks_tx,
-        };
+        let pump = Pump { link: link.clone(), shared, chunks: chunks_tx, acks: acks_tx };
         let mailbox = NatsMailbox { agency, chunks, pump: tokio::spawn(pump.run(ready_tx)), link };
         drop(tokio::time::timeout(OPEN_WAIT, ready).await);
         mailbox

@@ -59,11 +59,13 @@ impl NatsConfig {
 
 /// A link over one NATS connection.
 #[derive(Clone)]
-pub struct NatsLink {
-    config: Arc<NatsConfig>,
+pub struct NatsLink(Arc<Inner>);
+
+struct Inner {
+    config: NatsConfig,
     connection: Connection,
     /// The open mailboxes; an entry leaves when its mailbox is dropped.
-    open: Arc<Mutex<BTreeMap<AgencyId, Arc<Shared>>>>,
+    open: Mutex<BTreeMap<AgencyId, Arc<Shared>>>,
 }
 
 impl NatsLink {
@@ -73,12 +75,12 @@ impl NatsLink {
     /// Only what no retry can mend: an unusable address, name or credentials file.
     pub async fn connect(config: NatsConfig) -> Result<Self, LinkError> {
         let connection = Connection::start(&config).await?;
-        Ok(NatsLink { config: Arc::new(config), connection, open: Arc::default() })
+        Ok(NatsLink(Arc::new(Inner { config, connection, open: Mutex::default() })))
     }
 
     pub(crate) async fn open(&self, agency: &AgencyId) -> Result<Mailbox, LinkError> {
         let shared = {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
             if open.contains_key(agency) {
                 return Err(LinkError::AlreadyOpen(agency.clone()));
             }
@@ -87,11 +89,11 @@ impl NatsLink {
             shared
         };
         let mailbox = NatsMailbox::start(self.clone(), shared).await;
-        Ok(Mailbox(MailboxInner::Nats(mailbox)))
+        Ok(Mailbox(MailboxInner::Nats(Box::new(mailbox))))
     }
 
     fn closed(&self, agency: &AgencyId) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(agency);
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner).remove(agency);
     }
 
     pub(crate) async fn send(
@@ -102,12 +104,12 @@ impl NatsLink {
         bytes: Bytes,
     ) -> Result<(), SendError> {
         // Without this the client would keep the message and the caller waiting until it times out.
-        if !self.connection.is_up() {
+        if !self.0.connection.is_up() {
             return Err(SendError::Unreachable("not connected".into()));
         }
         let size = bytes.len();
         let message = PublishMessage::build().payload(bytes);
-        let sent = self.connection.jetstream.send_publish(subject(from, to, lane), message).await;
+        let sent = self.0.connection.jetstream.send_publish(subject(from, to, lane), message).await;
         let acked = match sent {
             Ok(ack) => ack.await,
             Err(error) => Err(error),
@@ -116,13 +118,12 @@ impl NatsLink {
     }
 
     pub(crate) fn status(&self) -> LinkStatus {
-        let (connected, since) = self.connection.since();
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         LinkStatus {
             kind: LinkKind::Nats,
-            connected,
-            server: self.connection.server(),
-            since,
+            connected: self.0.connection.is_up(),
+            server: self.0.connection.server(),
+            since: self.0.connection.since(),
             mailboxes: open.values().map(|shared| shared.status()).collect(),
         }
     }

@@ -8,11 +8,10 @@ use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::MessagesError;
 use futures::StreamExt;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::NatsConfig;
-use super::connection::Up;
+use super::NatsLink;
 use super::mailbox::{NatsAck, Settled, Shared};
 use super::setup::{self, Consumer, MAX_ACK_PENDING};
 use crate::delivery::AckInner;
@@ -38,9 +37,7 @@ const REPAIR_MAX: Duration = Duration::from_secs(3);
 
 /// Everything the task works with.
 pub(super) struct Pump {
-    pub(super) jetstream: jetstream::Context,
-    pub(super) up: watch::Receiver<Up>,
-    pub(super) config: Arc<NatsConfig>,
+    pub(super) link: NatsLink,
     pub(super) shared: Arc<Shared>,
     pub(super) chunks: mpsc::Sender<Vec<Delivery>>,
     pub(super) acks: mpsc::Sender<Settled>,
@@ -50,8 +47,6 @@ pub(super) struct Pump {
 enum End {
     /// Nobody reads the mailbox any more.
     Closed,
-    /// The connection came up anew: look whether the server still has everything.
-    Reconnected,
     /// The watchdog found messages waiting and none delivered.
     Stalled,
     /// Anything else.
@@ -60,33 +55,33 @@ enum End {
 
 impl Pump {
     /// Runs until the mailbox is dropped. `ready` is told after the first success.
-    pub(super) async fn run(mut self, ready: oneshot::Sender<()>) {
+    pub(super) async fn run(self, ready: oneshot::Sender<()>) {
+        let link = &self.link.0;
         let mut ready = Some(ready);
         let mut existing = Consumer::Reopen;
         let mut wait = REPAIR_MIN;
         loop {
-            if self.up.wait_for(|up| up.connected).await.is_err() {
-                return;
-            }
-            let epoch = self.up.borrow_and_update().epoch;
-            let end = match setup::ensure(&self.jetstream, &self.config, &self.shared.agency, existing).await
-            {
-                Ok(made) => {
-                    self.note_made(&made, ready.is_none(), existing);
-                    existing = Consumer::Keep;
-                    ready.take().map(|ready| ready.send(()));
-                    let started = Instant::now();
-                    let end = self.pull(&made.consumer, epoch).await;
-                    if started.elapsed() > REPAIR_MAX {
-                        wait = REPAIR_MIN;
+            link.connection.ready().await;
+            let epoch = link.connection.epoch();
+            let end =
+                match setup::ensure(&link.connection.jetstream, &link.config, &self.shared.agency, existing)
+                    .await
+                {
+                    Ok(made) => {
+                        self.note_made(&made, ready.is_none(), existing);
+                        existing = Consumer::Keep;
+                        ready.take().map(|ready| ready.send(()));
+                        let started = Instant::now();
+                        let end = self.pull(&made.consumer, epoch).await;
+                        if started.elapsed() > REPAIR_MAX {
+                            wait = REPAIR_MIN;
+                        }
+                        end
                     }
-                    end
-                }
-                Err(reason) => End::Trouble(reason),
-            };
+                    Err(reason) => End::Trouble(reason),
+                };
             match end {
                 End::Closed => return,
-                End::Reconnected => continue,
                 End::Stalled => {
                     self.shared.stalls.fetch_add(1, Relaxed);
                     tracing::warn!(agency = %self.shared.agency, "mailbox stalled, consumer made anew");
@@ -115,7 +110,8 @@ impl Pump {
         self.shared.set_fault(None);
     }
 
-    async fn pull(&mut self, consumer: &PullConsumer, epoch: u64) -> End {
+    async fn pull(&self, consumer: &PullConsumer, mut epoch: u64) -> End {
+        let link = &self.link.0;
         let messages = consumer
             .stream()
             .max_messages_per_batch(PULL_MESSAGES)
@@ -131,7 +127,6 @@ impl Pump {
         let mut tick = tokio::time::interval(WATCH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut delivered_at = Instant::now();
-        let mut up = self.up.clone();
         loop {
             tokio::select! {
                 chunk = messages.next() => {
@@ -145,7 +140,13 @@ impl Pump {
                     }
                     delivered_at = Instant::now();
                 }
-                end = came_up(&mut up, epoch) => return end,
+                // The client pulls again by itself; a new pull would drop what the old one has in hand.
+                () = link.connection.again(epoch) => {
+                    epoch = link.connection.epoch();
+                    if let Err(reason) = self.watch(consumer).await {
+                        return End::Trouble(reason);
+                    }
+                }
                 () = self.chunks.closed() => return End::Closed,
                 _ = tick.tick() => match self.watch(consumer).await {
                     Ok(None) => delivered_at = Instant::now(),
@@ -194,7 +195,7 @@ impl Pump {
         };
         let (message, acker) = message.split();
         let generation = self.shared.generation.load(Relaxed);
-        let ack = Ack(AckInner::Nats(NatsAck { acker, generation, acks: self.acks.clone() }));
+        let ack = Ack(AckInner::Nats(Box::new(NatsAck { acker, generation, acks: self.acks.clone() })));
         match parse_subject(&message.subject) {
             Some(address) if address.to == self.shared.agency => {
                 let (from, to, lane) = (address.from, address.to, address.lane);
@@ -206,13 +207,5 @@ impl Pump {
                 None
             }
         }
-    }
-}
-
-/// Waits until the connection has come up another time than `epoch`.
-async fn came_up(up: &mut watch::Receiver<Up>, epoch: u64) -> End {
-    match up.wait_for(|up| up.connected && up.epoch != epoch).await {
-        Ok(_) => End::Reconnected,
-        Err(_) => End::Closed,
     }
 }
