@@ -1,3 +1,15 @@
 //! Core and proto: encoding, signing, verifying, evidence.
+//!
+//! The only crate that knows both the core's types and the wire contract. Nothing here decides anything about custody
+//! and nothing reads a clock.
 
 pub mod chain;
+pub mod content;
+pub mod directory;
+pub mod envelope;
+pub mod keys;
+pub mod limits;
+pub mod record;
+mod scan;
+pub mod statement;
+pub mod verify;

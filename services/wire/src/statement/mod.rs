@@ -1,0 +1,10 @@
+//! Statements: their types, the bytes that are signed (DSSE), and the way between those bytes and the core's facts.
+
+mod decode;
+mod encode;
+mod types;
+
+pub(crate) use decode::{agency, digest, officer, parse};
+pub use encode::WireCodec;
+pub(crate) use encode::{hash, of_officer};
+pub use types::{kind_of, pae, sid, type_name};

@@ -1,0 +1,97 @@
+//! Type names, the pre-authentication encoding of DSSE, and the statement's id.
+
+use lienthong_core::ids::{Digest, Sid};
+use lienthong_core::statement::Kind;
+use sha2::{Digest as _, Sha256};
+
+const PREFIX: &str = "application/vnd.lienthong.";
+const SUFFIX: &str = ".v1";
+
+const KINDS: [Kind; 11] = [
+    Kind::Intake,
+    Kind::Note,
+    Kind::Offer,
+    Kind::Received,
+    Kind::Accept,
+    Kind::Refuse,
+    Kind::Cancel,
+    Kind::Ack,
+    Kind::Completed,
+    Kind::Returned,
+    Kind::Checkpoint,
+];
+
+/// The type that is signed with a body: `application/vnd.lienthong.<kind>.v1`.
+pub fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Intake => "application/vnd.lienthong.intake.v1",
+        Kind::Note => "application/vnd.lienthong.note.v1",
+        Kind::Offer => "application/vnd.lienthong.offer.v1",
+        Kind::Received => "application/vnd.lienthong.received.v1",
+        Kind::Accept => "application/vnd.lienthong.accept.v1",
+        Kind::Refuse => "application/vnd.lienthong.refuse.v1",
+        Kind::Cancel => "application/vnd.lienthong.cancel.v1",
+        Kind::Ack => "application/vnd.lienthong.ack.v1",
+        Kind::Completed => "application/vnd.lienthong.completed.v1",
+        Kind::Returned => "application/vnd.lienthong.returned.v1",
+        Kind::Checkpoint => "application/vnd.lienthong.checkpoint.v1",
+    }
+}
+
+/// The kind of a type name; `None` for any other kind, version or spelling.
+pub fn kind_of(type_name: &str) -> Option<Kind> {
+    let name = type_name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+    KINDS.into_iter().find(|kind| kind.name() == name)
+}
+
+/// `DSSEv1 <len type> <type> <len body> <body>`: what a signature covers.
+pub fn pae(type_name: &str, body: &[u8]) -> Vec<u8> {
+    let head = pae_head(type_name, body.len());
+    let mut out = Vec::with_capacity(head.len() + body.len());
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(body);
+    out
+}
+
+/// `SHA-256(PAE(type, body))`: the statement's id.
+pub fn sid(type_name: &str, body: &[u8]) -> Sid {
+    let mut hash = Sha256::new();
+    hash.update(pae_head(type_name, body.len()));
+    hash.update(body);
+    Digest(hash.finalize().into())
+}
+
+fn pae_head(type_name: &str, body: usize) -> String {
+    format!("DSSEv1 {} {type_name} {body} ", type_name.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoding_is_that_of_dsse() {
+        // The example of the DSSE specification, protocol.md of secure-systems-lab/dsse.
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+        assert_eq!(sid("t", b"b"), Digest(Sha256::digest(pae("t", b"b")).into()));
+    }
+
+    #[test]
+    fn names_go_both_ways() {
+        for kind in KINDS {
+            assert_eq!(type_name(kind), format!("{PREFIX}{}{SUFFIX}", kind.name()));
+            assert_eq!(kind_of(type_name(kind)), Some(kind));
+        }
+        for bad in [
+            "",
+            "application/vnd.lienthong..v1",
+            "application/vnd.lienthong.offer.v2",
+            "Application/vnd.lienthong.offer.v1",
+        ] {
+            assert_eq!(kind_of(bad), None);
+        }
+    }
+}
