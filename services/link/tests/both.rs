@@ -23,7 +23,9 @@ async fn what_is_sent_arrives_once_acknowledged_is_gone() {
         for lane in Lane::ALL {
             rig.send("a", "b", lane, lane.as_str()).await.expect("taken");
         }
-        for delivery in receive(&mut mailbox, 3).await {
+        let deliveries = receive(&mut mailbox, 3).await;
+        until("the deliveries to be known", async || rig.mailbox("b").ack_pending == 3).await;
+        for delivery in deliveries {
             assert_eq!((&delivery.from, &delivery.to, delivery.attempts), (&id("a"), &id("b"), 1));
             assert_eq!(text(&delivery), delivery.lane.as_str());
             delivery.ack.ack();
@@ -49,6 +51,7 @@ async fn unacknowledged_comes_again_when_reopened() {
             rig.send("a", "b", Lane::Offer, text).await.expect("taken");
         }
         let mut deliveries = receive(&mut mailbox, 3).await;
+        until("the deliveries to be known", async || rig.mailbox("b").ack_pending == 3).await;
         deliveries.remove(1).ack.ack();
         drop(deliveries);
         // Only so that the ack is known to have arrived; an ack may be lost.

@@ -4,6 +4,8 @@ mod rig;
 
 use async_nats::jetstream;
 use lienthong_link::{Lane, Link, LinkKind, NatsConfig, NatsLink, SendError, stream_name};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rig::{ROOMY, Rig, id, receive, take, text, until};
 
 /// A connection of an operator or a stranger, beside the link's own.
@@ -160,6 +162,36 @@ async fn a_stalled_consumer_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_waited_out() {
+    let Some(rig) = rig::nats(ROOMY).await else { return };
+    let mut mailbox = rig.open("b").await;
+    let server = Pid::from_raw(rig.server.as_ref().and_then(|s| s.pid()).expect("running") as i32);
+    kill(server, Signal::SIGSTOP).expect("frozen");
+    let frozen = rig.send("a", "b", Lane::Offer, "into the ice").await;
+    assert!(matches!(frozen, Err(SendError::Unreachable(_))), "{frozen:?}");
+    kill(server, Signal::SIGCONT).expect("thawed");
+    rig.send_until_taken("a", "b", "thawed").await;
+    until("the message", async || take(&mut mailbox, 1).await.iter().any(|text| text == "thawed")).await;
+    until("all to be well", async || rig.link.status().connected && rig.mailbox("b").fault.is_none()).await;
+    assert_eq!(rig.mailbox("b").repairs, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_does_not_fit_says_so() {
+    let small = rig::server_with(|options| options.max_file_store = 100 << 20).await;
+    let Some((server, _dir)) = small else { return };
+    let link = rig::connect(&server.url(), ROOMY).await;
+    until("the connection", async || link.status().connected).await;
+    let _first = link.open(&id("a")).await.expect("opened");
+    let _second = link.open(&id("b")).await.expect("opened, but out of order");
+    let faults: Vec<_> = link.status().mailboxes.into_iter().map(|mailbox| mailbox.fault).collect();
+    assert_eq!(faults[0], None);
+    assert!(faults[1].as_ref().is_some_and(|fault| fault.contains("insufficient storage")), "{faults:?}");
+    let sent = link.send(&id("a"), &id("b"), Lane::Offer, "nowhere".into()).await;
+    assert_eq!(sent, Err(SendError::NoMailbox));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn permissions_pin_the_sender_and_the_mailbox() {
     // A key made for documentation, with the rights that a node of agency b needs, and no others.
     const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
@@ -176,7 +208,9 @@ async fn permissions_pin_the_sender_and_the_mailbox() {
             subscribe: [ "_INBOX_node-b.>" ]
           }
         } ] }"#;
-    let Some((server, dir)) = rig::server_with(RIGHTS).await else { return };
+    let Some((server, dir)) = rig::server_with(|options| options.extra_config = RIGHTS.into()).await else {
+        return;
+    };
     let seed = dir.path().join("seed");
     std::fs::write(&seed, format!("{SEED}\n")).expect("written");
     let config = NatsConfig { nkey_seed_file: Some(seed), ..NatsConfig::new(server.url(), "node-b") };

@@ -10,6 +10,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::NatsConfig;
 use crate::{LinkError, ServerIdentity};
@@ -39,6 +40,7 @@ struct Up {
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) jetstream: jetstream::Context,
+    pub(super) started: Instant,
     client: Client,
     up: watch::Receiver<Up>,
     server: Arc<Mutex<Option<ServerIdentity>>>,
@@ -61,7 +63,7 @@ impl Connection {
             .ack_timeout(REQUEST_TIMEOUT)
             .max_ack_inflight(MAX_IN_FLIGHT)
             .build(client.clone());
-        Ok(Connection { jetstream, client, up, server: Arc::default() })
+        Ok(Connection { jetstream, started: Instant::now(), client, up, server: Arc::default() })
     }
 
     /// Asks the client, not the events: it drops events when there are many.

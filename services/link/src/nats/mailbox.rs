@@ -9,13 +9,15 @@ use async_nats::jetstream::message::Acker;
 use lienthong_core::ids::AgencyId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::NatsLink;
 use super::pump::Pump;
 use super::setup::MAX_ACK_PENDING;
 use crate::{Delivery, MailboxStatus};
 
-/// How long opening waits for the server before it leaves the rest to the pump.
+/// How long opening waits for the server before it leaves the rest to the pump. Without a server only the
+/// first mailboxes of a link wait, so that twenty do not add up.
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 /// Chunks read ahead: one being committed, one waiting.
 const CHUNKS_AHEAD: usize = 2;
@@ -78,7 +80,7 @@ pub(crate) struct NatsMailbox {
 }
 
 impl NatsMailbox {
-    /// Starts the tasks and waits, within a bound, until the server has the stream and the consumer.
+    /// Starts the tasks and waits, within a bound, for the first attempt to make the stream and the consumer.
     pub(super) async fn start(link: NatsLink, shared: Arc<Shared>) -> Self {
         let (chunks_tx, chunks) = mpsc::channel(CHUNKS_AHEAD);
         let (acks_tx, acks) = mpsc::channel(MAX_ACK_PENDING);
@@ -86,9 +88,11 @@ impl NatsMailbox {
         // Ends by itself when the mailbox and every outstanding ack are gone.
         drop(tokio::spawn(settle_all(acks, shared.clone())));
         let agency = shared.agency.clone();
+        let connection = &link.0.connection;
+        let wait_from = if connection.is_up() { Instant::now() } else { connection.started };
         let pump = Pump { link: link.clone(), shared, chunks: chunks_tx, acks: acks_tx };
         let mailbox = NatsMailbox { agency, chunks, pump: tokio::spawn(pump.run(ready_tx)), link };
-        drop(tokio::time::timeout(OPEN_WAIT, ready).await);
+        drop(tokio::time::timeout_at(wait_from + OPEN_WAIT, ready).await);
         mailbox
     }
 

@@ -37,8 +37,9 @@ pub struct NatsConfig {
     pub tls_ca: Option<PathBuf>,
     /// What the server reserves for each mailbox. 64 MiB by default: twenty days of a commune.
     pub mailbox_bytes: u64,
-    /// Messages from one sender on one lane that a mailbox holds unacknowledged. 1,024 by default, the
-    /// largest window of unreceipted statements, so that only a faulty sender meets it.
+    /// Messages from one sender on one lane that a mailbox holds unacknowledged. 2,048 by default: twice the
+    /// largest window of unreceipted statements, as acks lag behind receipts, so that only a faulty sender
+    /// meets it. It counts messages; what a sender may fill in bytes is for credits to bound.
     pub per_sender_messages: u64,
 }
 
@@ -52,7 +53,7 @@ impl NatsConfig {
             credentials_file: None,
             tls_ca: None,
             mailbox_bytes: 64 << 20,
-            per_sender_messages: 1024,
+            per_sender_messages: 2048,
         }
     }
 }

@@ -54,10 +54,11 @@ enum End {
 }
 
 impl Pump {
-    /// Runs until the mailbox is dropped. `ready` is told after the first success.
+    /// Runs until the mailbox is dropped. `ready` is told after the first attempt.
     pub(super) async fn run(self, ready: oneshot::Sender<()>) {
         let link = &self.link.0;
         let mut ready = Some(ready);
+        let mut made_before = false;
         let mut existing = Consumer::Reopen;
         let mut wait = REPAIR_MIN;
         loop {
@@ -68,9 +69,10 @@ impl Pump {
                     .await
                 {
                     Ok(made) => {
-                        self.note_made(&made, ready.is_none(), existing);
+                        self.note_made(&made, made_before, existing);
+                        made_before = true;
                         existing = Consumer::Keep;
-                        ready.take().map(|ready| ready.send(()));
+                        told(&mut ready);
                         let started = Instant::now();
                         let end = self.pull(&made.consumer, epoch).await;
                         if started.elapsed() > REPAIR_MAX {
@@ -92,6 +94,7 @@ impl Pump {
                     if self.shared.set_fault(Some(reason.clone())) {
                         tracing::warn!(agency = %self.shared.agency, reason, "mailbox out of order, will be repaired");
                     }
+                    told(&mut ready);
                 }
             }
             tokio::time::sleep(wait).await;
@@ -207,5 +210,12 @@ impl Pump {
                 None
             }
         }
+    }
+}
+
+/// Tells whoever opens the mailbox, once; it may have given up waiting.
+fn told(ready: &mut Option<oneshot::Sender<()>>) {
+    if let Some(ready) = ready.take() {
+        _ = ready.send(());
     }
 }

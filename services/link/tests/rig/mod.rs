@@ -46,19 +46,19 @@ pub(crate) async fn nats(limits: Limits) -> Option<Rig> {
 }
 
 pub(crate) async fn server() -> Option<(NatsServer, TempDir)> {
-    server_with("").await
+    server_with(|_| ()).await
 }
 
-/// A server with more in its configuration file.
-pub(crate) async fn server_with(extra_config: &str) -> Option<(NatsServer, TempDir)> {
+/// A server started otherwise than by default.
+pub(crate) async fn server_with(change: impl FnOnce(&mut StartOptions)) -> Option<(NatsServer, TempDir)> {
     let Some(binary) = NatsServer::find() else {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "nats-server is missing, and CI=true");
         eprintln!("SKIPPED: no nats-server found; run deploy/fetch-nats.sh");
         return None;
     };
     let dir = tempfile::tempdir().expect("a folder");
-    let options = StartOptions::new(binary, dir.path().join("nats"));
-    let options = StartOptions { extra_config: extra_config.into(), ..options };
+    let mut options = StartOptions::new(binary, dir.path().join("nats"));
+    change(&mut options);
     let server = NatsServer::start(options).await.expect("a server");
     Some((server, dir))
 }
