@@ -1,7 +1,7 @@
 //! One commit read back from a segment and checked in itself; whether it continues the chain is for the walk.
 
 use super::body;
-use super::frame;
+use super::frame::{self, Decoded};
 use super::header::{CommitHeader, Kind, physical_after};
 use super::segments::Segment;
 use crate::error::Wrong;
@@ -9,7 +9,7 @@ use crate::format::{BODY_ALIGN, BODY_FRAME, HEADER, PAGE, is_zero};
 use crate::position::Position;
 use crate::record::StoredRecord;
 use bytes::Bytes;
-use lienthong_core::ids::Digest;
+use lienthong_core::ids::{AgencyId, Digest, LedgerIndex};
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -45,7 +45,7 @@ pub(crate) struct Commit {
 pub(crate) struct Inside {
     pub(crate) what: Wrong,
     pub(crate) offset: u32,
-    pub(crate) record: Option<StoredRecord>,
+    pub(crate) record: Option<(AgencyId, LedgerIndex)>,
 }
 
 /// Reads the header at `offset`.
@@ -74,57 +74,65 @@ pub(crate) fn slot(segment: &Segment, offset: u32) -> io::Result<Slot> {
 
 /// Reads the commit behind a header and checks each byte of it.
 pub(crate) fn commit(segment: &Segment, header: &CommitHeader) -> Result<Commit, Inside> {
-    let at =
-        |offset: usize, what: Wrong| Inside { what, offset: header.offset + offset as u32, record: None };
     let mut bytes = vec![0; header.padded_len() as usize];
-    segment.file.read_exact_at(&mut bytes, header.offset.into()).map_err(|e| at(0, e.into()))?;
+    let read = segment.file.read_exact_at(&mut bytes, header.offset.into());
+    read.map_err(|e| inside(header, 0, e))?;
     let bytes = Bytes::from(bytes);
     let meta_end = HEADER + header.meta_len as usize;
-    let mut records = Vec::new();
-    let mut unfinished = Vec::new();
-    let mut places = Vec::new();
-    if crc32c::crc32c(&bytes[HEADER..meta_end]) != header.meta_crc {
-        return Err(find_bad_frame(&bytes, header, meta_end).unwrap_or_else(|| at(HEADER, Wrong::Records)));
-    }
-    let mut here = HEADER;
-    while here < meta_end {
-        let position = Position { segment: segment.number, commit: header.offset, record: here as u32 };
-        let decoded =
-            frame::decode(&bytes.slice(here..meta_end), position).map_err(|e| at(here, Wrong::Frame(e)))?;
-        here += decoded.len as usize;
-        places.extend(decoded.body.map(|body| (records.len(), body)));
-        records.push(decoded.record);
-    }
-    if records.len() != header.count as usize {
-        return Err(at(HEADER, Wrong::Frame("not as many as the header says")));
-    }
+    let decoded = frames(&bytes.slice(..meta_end), header)?;
+    let mut commit = Commit { records: Vec::with_capacity(decoded.len()), unfinished: Vec::new(), bytes };
     let mut end = meta_end;
-    for (nth, (body_at, len)) in places {
-        let body_at = body_at as usize;
-        let told = |what| Inside { record: Some(records[nth].clone()), ..at(body_at, Wrong::Body(what)) };
-        if body_at != end.next_multiple_of(BODY_ALIGN)
-            || body_at + BODY_FRAME + len as usize > header.total_len as usize
-        {
-            return Err(told("it is not where it must be"));
+    for frame in decoded {
+        let mut record = frame.record;
+        if let Some((body_at, len)) = frame.body {
+            let body_at = body_at as usize;
+            let told = |what| Inside {
+                record: Some((record.agency.clone(), record.index)),
+                ..inside(header, body_at, what)
+            };
+            let body_end = body_at + BODY_FRAME + len as usize;
+            if body_at != end.next_multiple_of(BODY_ALIGN) || body_end > header.total_len as usize {
+                return Err(told(Wrong::Body("it is not where it must be")));
+            }
+            if !is_zero(&commit.bytes[end..body_at]) {
+                return Err(inside(header, end, Wrong::Stray));
+            }
+            let offset = u64::from(header.offset) + body_at as u64;
+            let checked =
+                check_body(segment, offset, commit.bytes.slice(body_at..body_end), len).map_err(told)?;
+            if checked.unfinished {
+                commit.unfinished.push((offset, len));
+            }
+            record.body = Some(checked.body);
+            end = body_end;
         }
-        if !is_zero(&bytes[end..body_at]) {
-            return Err(at(end, Wrong::Stray));
-        }
-        end = body_at + BODY_FRAME + len as usize;
-        let offset = u64::from(header.offset) + body_at as u64;
-        let checked = check_body(segment, offset, bytes.slice(body_at..end), len).map_err(|e| match e {
-            Wrong::Body(what) => told(what),
-            other => at(body_at, other),
-        })?;
-        if checked.unfinished {
-            unfinished.push((offset, len));
-        }
-        records[nth].body = Some(checked.body);
+        commit.records.push(record);
     }
-    if end != header.total_len as usize || !is_zero(&bytes[end..]) {
-        return Err(at(end, Wrong::Stray));
+    if end != header.total_len as usize || !is_zero(&commit.bytes[end..]) {
+        return Err(inside(header, end, Wrong::Stray));
     }
-    Ok(Commit { records, unfinished, bytes })
+    Ok(commit)
+}
+
+fn inside(header: &CommitHeader, at: usize, what: impl Into<Wrong>) -> Inside {
+    Inside { what: what.into(), offset: header.offset + at as u32, record: None }
+}
+
+/// The record frames of a commit. Each is checked before the whole, so that a fault is told where it is.
+fn frames(meta: &Bytes, header: &CommitHeader) -> Result<Vec<Decoded>, Inside> {
+    let mut out = Vec::new();
+    let mut here = HEADER;
+    while here < meta.len() {
+        let position = Position { segment: header.segment, commit: header.offset, record: here as u32 };
+        let frame = frame::decode(&meta.slice(here..), position);
+        let frame = frame.map_err(|why| inside(header, here, Wrong::Frame(why)))?;
+        here += frame.len as usize;
+        out.push(frame);
+    }
+    if crc32c::crc32c(&meta[HEADER..]) != header.meta_crc || out.len() != header.count as usize {
+        return Err(inside(header, HEADER, Wrong::Records));
+    }
+    Ok(out)
 }
 
 /// Checks a body. One that looks wrong is read again: an erasure may have passed between the two halves of a read.
@@ -140,22 +148,4 @@ pub(crate) fn check_body(
     let mut again = vec![0; BODY_FRAME + len as usize];
     segment.file.read_exact_at(&mut again, offset)?;
     body::check(&Bytes::from(again), len).map_err(Wrong::Body)
-}
-
-/// Names the record, when the checksum of the whole section is wrong and one frame can be told to be the cause.
-fn find_bad_frame(bytes: &Bytes, header: &CommitHeader, meta_end: usize) -> Option<Inside> {
-    let mut here = HEADER;
-    while here < meta_end {
-        match frame::decode(&bytes.slice(here..meta_end), Position::at(header.segment, header.offset)) {
-            Ok(decoded) => here += decoded.len as usize,
-            Err(why) => {
-                return Some(Inside {
-                    what: Wrong::Frame(why),
-                    offset: header.offset + here as u32,
-                    record: None,
-                });
-            }
-        }
-    }
-    None
 }

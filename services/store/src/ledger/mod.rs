@@ -7,6 +7,8 @@ mod encode;
 mod frame;
 mod header;
 mod open;
+#[cfg(test)]
+mod poison_test;
 mod reader;
 mod segments;
 mod survey;

@@ -3,11 +3,10 @@
 use super::decode::{self, Commit, Inside, Rest, Slot};
 use super::header::{CommitHeader, SegmentHeader};
 use super::segments::{self, FirstPage, Segment, fault};
-use super::survey::survey;
+use super::survey::{Survey, survey};
 use crate::error::{Fault, Wrong};
 use crate::format::PAGE;
 use crate::position::Position;
-use crate::record::StoredRecord;
 use lienthong_core::ids::{AgencyId, Digest, Head};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -165,7 +164,12 @@ impl Walk {
                 self.heads.insert(record.agency.clone(), head);
                 continue;
             };
-            return Err(self.fault_in_record(record, record.position.record, what));
+            let offset = self.offset + record.position.record;
+            return Err(self.fault_inside(Inside {
+                what,
+                offset,
+                record: Some((record.agency.clone(), record.index)),
+            }));
         }
         self.pass(header, after);
         Ok(commit)
@@ -176,6 +180,9 @@ impl Walk {
         let rest =
             survey(&self.segment, self.offset, self.header.store, self.seq).map_err(|e| self.fault(e))?;
         if rest.later.is_some() || !self.all_blank_from(self.segment.number + 1)? {
+            return Err(fault);
+        }
+        if self.numbers.contains(&(self.segment.number + 1)) && self.next_unstarted()?.later.is_some() {
             return Err(fault);
         }
         let bytes = u64::from(rest.written_to.unwrap_or(self.offset) - self.offset);
@@ -202,9 +209,7 @@ impl Walk {
                 FirstPage::Started(header) => return self.enter(next, header).map(|()| None),
                 FirstPage::Blank | FirstPage::Bad(_) => {}
             }
-            // The header of a segment is durable before its first commit, so a commit here proves a lost header.
-            let inside = survey(&next, 0, self.header.store, self.seq - 1);
-            let inside = inside.map_err(|e| fault(&self.dir, number, 0, None, e))?;
+            let inside = self.next_unstarted()?;
             if let Some(later) = inside.later {
                 return Err(fault(&self.dir, number, 0, None, Wrong::Lost { later }));
             }
@@ -220,6 +225,14 @@ impl Walk {
         }
         let cut_mark = torn.is_some_and(|t| t.position == self.position());
         Ok(Some(End { marked: marked && !cut_mark, torn }))
+    }
+
+    /// Looks into the next segment, which has no header. Its header is durable before its first commit, so a commit
+    /// in it proves that the header was lost, and that all before it was durable.
+    fn next_unstarted(&self) -> Result<Survey, Fault> {
+        let number = self.segment.number + 1;
+        let next = Segment::open(&self.dir, number)?;
+        survey(&next, 0, self.header.store, self.seq - 1).map_err(|e| fault(&self.dir, number, 0, None, e))
     }
 
     fn enter(&mut self, next: Segment, header: SegmentHeader) -> Result<(), Fault> {
@@ -249,18 +262,7 @@ impl Walk {
     }
 
     fn fault_inside(&self, inside: Inside) -> Fault {
-        match inside.record {
-            Some(record) => self.fault_in_record(&record, inside.offset - self.offset, inside.what),
-            None => Fault { offset: inside.offset.into(), ..self.fault(inside.what) },
-        }
-    }
-
-    fn fault_in_record(&self, record: &StoredRecord, at: u32, what: Wrong) -> Fault {
-        Fault {
-            offset: u64::from(self.offset) + u64::from(at),
-            agency: Some(record.agency.clone()),
-            index: Some(record.index),
-            ..self.fault(what)
-        }
+        let (agency, index) = inside.record.unzip();
+        Fault { offset: inside.offset.into(), agency, index, ..self.fault(inside.what) }
     }
 }

@@ -1,0 +1,121 @@
+//! sled, opened and called so that a panic inside it becomes an error.
+
+use super::rows::{MARK_KEY, Mark};
+use crate::files;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Written to disk this often without being asked. The same thread also collects garbage.
+const FLUSH_EVERY_MS: u64 = 500;
+/// Damaged copies kept for people to look at; more would fill the disk of a machine with a bad one.
+const DAMAGED_KEPT: usize = 2;
+
+/// How long an earlier handle may take to let go; it has at most a cache to write.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+/// How often it is looked at.
+const RELEASE_STEP: Duration = Duration::from_millis(10);
+
+/// Runs something in sled. A panic is an error like the others.
+pub(crate) fn guarded<T>(what: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(what)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(e)) => Err(e.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(format!("panic: {}", text.unwrap_or_else(|| "unknown".to_owned())))
+        }
+    }
+}
+
+/// Waits until an earlier handle of this process is gone: sled lets go of its file some time after it was dropped.
+/// Nobody else can have it, because the data folder is locked.
+pub(crate) fn wait_released(folder: &Path) -> io::Result<()> {
+    let file = match File::open(folder.join("db")) {
+        Ok(file) => file,
+        // Missing or no folder at all: nobody holds it.
+        Err(_) => return Ok(()),
+    };
+    let until = Instant::now() + RELEASE_LIMIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return file.unlock(),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(RELEASE_STEP),
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(e)) => return Err(e),
+        }
+    }
+}
+
+/// Opens the folder, or creates it.
+pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<sled::Db, String> {
+    guarded(|| {
+        sled::Config::new()
+            .path(folder)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .mode(sled::Mode::HighThroughput)
+            .open()
+    })
+}
+
+/// Reads all rows and tells whether they are exactly those the mark was written with.
+pub(crate) fn prove(db: &sled::Db) -> Result<Mark, String> {
+    guarded(|| {
+        let mut found = Mark::default();
+        let mut told = None;
+        for row in db.iter() {
+            let (key, value) = row?;
+            if key == MARK_KEY {
+                told = Some(Mark::from_bytes(&value));
+            } else {
+                found.add(&key, &value);
+            }
+        }
+        Ok((found, told))
+    })
+    .and_then(|(found, told)| match told {
+        None if found.rows == 0 => Ok(found),
+        None => Err(format!("{} rows and no mark", found.rows)),
+        Some(None) => Err("the mark is not one".to_owned()),
+        Some(Some(told)) if (told.rows, told.sum) == (found.rows, found.sum) => Ok(told),
+        Some(Some(told)) => {
+            Err(format!("{} rows that are not the {} the mark counts", found.rows, told.rows))
+        }
+    })
+}
+
+/// Makes everything applied so far durable: sled's own flush ends in `sync_file_range`, which is not.
+pub(crate) fn flush(db: &sled::Db, folder: &Path) -> Result<(), String> {
+    guarded(|| db.flush())?;
+    File::open(folder.join("db")).and_then(|f| f.sync_data()).map_err(|e| e.to_string())
+}
+
+/// Moves the folder to `queues.damaged-<n>` and removes all but the newest such copies.
+pub(crate) fn move_aside(dir: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let mut numbers = damaged(dir)?;
+    let number = numbers.last().map_or(1, |n| n + 1);
+    let to = dir.join(format!("queues.damaged-{number}"));
+    std::fs::rename(folder, &to)?;
+    files::sync_dir(dir)?;
+    numbers.push(number);
+    for old in numbers.iter().rev().skip(DAMAGED_KEPT) {
+        std::fs::remove_dir_all(dir.join(format!("queues.damaged-{old}")))?;
+    }
+    Ok(to)
+}
+
+fn damaged(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers: Vec<u64> = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        numbers.extend(
+            name.to_str().and_then(|n| n.strip_prefix("queues.damaged-")).and_then(|n| n.parse::<u64>().ok()),
+        );
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

@@ -1,0 +1,99 @@
+//! Rows, the changes to them, and the sum that proves them.
+
+use crate::format::{array, get_u64};
+use crate::position::Position;
+use sha2::{Digest as _, Sha256};
+
+/// Longest key, in bytes.
+pub const KEY_LIMIT: usize = 1 << 10;
+/// Longest value, 4 KiB: from about 8 KiB on sled puts a value into a file that it never syncs.
+pub const VALUE_LIMIT: usize = 4 << 10;
+
+/// The kinds of rows. The number is the first byte of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// (agency, index) → position of the record.
+    Records = 1,
+    /// Statement id → where it is.
+    Statements = 2,
+    /// (receiver, statement) → what is still to be delivered.
+    Outbox = 3,
+    /// What waits for an officer.
+    Inbox = 4,
+    /// Dossiers by agency.
+    Dossiers = 5,
+    /// Dossier code → dossier.
+    Codes = 6,
+    /// By state and due time.
+    States = 7,
+    /// What is known of each peer.
+    Peers = 8,
+}
+
+/// A change to one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Sets the value of a key.
+    Put(Table, Vec<u8>, Vec<u8>),
+    /// Removes a key; nothing happens when it is not there.
+    Delete(Table, Vec<u8>),
+}
+
+/// The key of the mark; no table has the number 0.
+pub(crate) const MARK_KEY: &[u8] = &[0];
+
+/// The full key of a row.
+pub(crate) fn key(table: Table, key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + key.len());
+    out.push(table as u8);
+    out.extend_from_slice(key);
+    out
+}
+
+/// What the rows add up to and which place of the ledger they reflect. Written in the same batch as the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Mark {
+    pub(crate) reflects: Option<Position>,
+    pub(crate) rows: u64,
+    pub(crate) sum: u128,
+}
+
+impl Mark {
+    pub(crate) const LEN: usize = Position::LEN + 8 + 16;
+
+    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.rows += 1;
+        self.sum = self.sum.wrapping_add(row_hash(key, value));
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8], value: &[u8]) {
+        self.rows = self.rows.wrapping_sub(1);
+        self.sum = self.sum.wrapping_sub(row_hash(key, value));
+    }
+
+    pub(crate) fn to_bytes(self, reflects: Position) -> [u8; Self::LEN] {
+        let mut out = [0; Self::LEN];
+        out[..12].copy_from_slice(&reflects.to_bytes());
+        out[12..20].copy_from_slice(&self.rows.to_be_bytes());
+        out[20..].copy_from_slice(&self.sum.to_be_bytes());
+        out
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == Self::LEN).then(|| Self {
+            reflects: Some(Position::from_bytes(array(bytes, 0))),
+            rows: get_u64(bytes, 12),
+            sum: u128::from_be_bytes(array(bytes, 20)),
+        })
+    }
+}
+
+/// Half a SHA-256: the sum of these does not depend on the order, and damage does not hit it by chance.
+fn row_hash(key: &[u8], value: &[u8]) -> u128 {
+    let mut hash = Sha256::new();
+    hash.update((key.len() as u32).to_be_bytes());
+    hash.update(key);
+    hash.update(value);
+    u128::from_be_bytes(array(&hash.finalize(), 0))
+}
