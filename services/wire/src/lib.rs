@@ -7,6 +7,7 @@ pub mod chain;
 pub mod content;
 pub mod directory;
 pub mod envelope;
+pub mod evidence;
 pub mod keys;
 pub mod limits;
 pub mod record;

@@ -8,6 +8,12 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotAMessage;
 
+/// What a field holds.
+pub(crate) enum Value {
+    Varint(u64),
+    Bytes(Bytes),
+}
+
 /// The length-delimited fields of a message in wire order; fields of other types are stepped over.
 pub(crate) struct Fields {
     rest: Bytes,
@@ -18,13 +24,14 @@ impl Fields {
         Self { rest: bytes }
     }
 
-    fn next_field(&mut self) -> Result<Option<(u32, Bytes)>, NotAMessage> {
+    /// The next field that is a varint or length-delimited.
+    pub(crate) fn next_value(&mut self) -> Result<Option<(u32, Value)>, NotAMessage> {
         while self.rest.has_remaining() {
             let (number, wire) = decode_key(&mut self.rest).map_err(|_| NotAMessage)?;
             let skip = match wire {
                 WireType::Varint => {
-                    decode_varint(&mut self.rest).map_err(|_| NotAMessage)?;
-                    0
+                    let value = decode_varint(&mut self.rest).map_err(|_| NotAMessage)?;
+                    return Ok(Some((number, Value::Varint(value))));
                 }
                 WireType::ThirtyTwoBit => 4,
                 WireType::SixtyFourBit => 8,
@@ -34,7 +41,7 @@ impl Fields {
                     if length > self.rest.len() {
                         return Err(NotAMessage);
                     }
-                    return Ok(Some((number, self.rest.split_to(length))));
+                    return Ok(Some((number, Value::Bytes(self.rest.split_to(length)))));
                 }
                 WireType::StartGroup | WireType::EndGroup => return Err(NotAMessage),
             };
@@ -51,11 +58,17 @@ impl Iterator for Fields {
     type Item = Result<(u32, Bytes), NotAMessage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let item = self.next_field().transpose();
-        if matches!(item, Some(Err(_))) {
-            self.rest.clear();
+        loop {
+            match self.next_value() {
+                Ok(None) => return None,
+                Ok(Some((number, Value::Bytes(bytes)))) => return Some(Ok((number, bytes))),
+                Ok(Some((_, Value::Varint(_)))) => {}
+                Err(fault) => {
+                    self.rest.clear();
+                    return Some(Err(fault));
+                }
+            }
         }
-        item
     }
 }
 

@@ -1,0 +1,90 @@
+//! From a heap of statements of one track to the custody it proves.
+
+use lienthong_core::custody::spine::{Break, Walk};
+use lienthong_core::ids::{AgencyId, Sid};
+use lienthong_core::statement::{Body, Statement};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::verdict::{HandOver, Outcome};
+
+/// Why the statements prove no custody; the number is the place in the list that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// No intake of the track.
+    NoIntake,
+    /// This statement names a predecessor that another names too.
+    Fork(usize, Sid),
+    /// This statement may not follow.
+    Step(usize, Break),
+}
+
+/// The spine of a track.
+#[derive(Clone, Debug)]
+pub struct Spine {
+    /// Where the walk ended.
+    pub end: Walk,
+    /// Each step's place in the list that was given, and the custodian after it.
+    pub steps: Vec<(usize, AgencyId)>,
+    /// Each offer and what became of it.
+    pub custodians: Vec<HandOver>,
+    /// Places of spine statements whose predecessor is not in the list.
+    pub unlinked: Vec<usize>,
+}
+
+/// Walks the spine from the intake on. The order of the list does not matter; what lies beside the spine is passed over.
+///
+/// # Errors
+/// The first thing that is wrong along the spine; a fork anywhere, also among what hangs loose.
+pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
+    let mut next: BTreeMap<Sid, usize> = BTreeMap::new();
+    for (place, statement) in statements.iter().enumerate() {
+        if let Some(prev) = statement.body.prev()
+            && next.insert(prev, place).is_some()
+        {
+            return Err(Broken::Fork(place, prev));
+        }
+    }
+    let intake = statements.iter().position(|s| matches!(s.body, Body::Intake(_)));
+    let first = intake.ok_or(Broken::NoIntake)?;
+    let mut end = Walk::begin(&statements[first]).map_err(|cause| Broken::Step(first, cause))?;
+    let mut steps = vec![(first, end.holder.clone())];
+    let mut custodians = Vec::new();
+    while let Some(place) = next.remove(&end.last) {
+        let statement = &statements[place];
+        let giver = end.holder.clone();
+        end.step(statement).map_err(|cause| Broken::Step(place, cause))?;
+        note_hand_over(&mut custodians, giver, &statement.body);
+        steps.push((place, end.holder.clone()));
+    }
+    let mut unlinked: Vec<usize> = next.into_values().collect();
+    unlinked.sort_unstable();
+    let second = statements.iter().skip(first + 1).position(|s| matches!(s.body, Body::Intake(_)));
+    if let Some(offset) = second {
+        return Err(Broken::Step(first + 1 + offset, Break::Intake));
+    }
+    Ok(Spine { end, steps, custodians, unlinked })
+}
+
+fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) {
+    let outcome = match body {
+        Body::Offer(offer) => {
+            let (hop, to) = (offer.hop, offer.to.clone());
+            custodians.push(HandOver { hop, from: giver, to, outcome: Outcome::Undecided });
+            return;
+        }
+        Body::Accept(_) => Outcome::Accepted,
+        Body::Refuse(refuse) => Outcome::Refused(refuse.cause),
+        Body::Intake(_)
+        | Body::Note(_)
+        | Body::Received(_)
+        | Body::Cancel(_)
+        | Body::Ack(_)
+        | Body::Completed(_)
+        | Body::Returned(_)
+        | Body::Checkpoint { .. } => return,
+    };
+    if let Some(last) = custodians.last_mut() {
+        last.outcome = outcome;
+    }
+}
