@@ -1,2 +1,64 @@
-//! Liên Thông
-fn main() {}
+//! The one binary: reads the command line, runs one command, and turns what happened into an exit code.
+
+mod cli;
+mod failure;
+
+mod client;
+mod json;
+mod names;
+mod statement;
+mod time;
+mod words;
+
+mod control_sheet;
+mod dossier;
+mod keys;
+mod ledger;
+mod play;
+mod status;
+mod trail;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// How a command that could be carried out ended.
+enum Outcome {
+    /// As asked.
+    Fine,
+    /// Something was found to be wrong, and was printed.
+    Faulty,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("lienthong: start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Faulty) => ExitCode::FAILURE,
+        Err(error) => {
+            failure::print(&error, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
+        Command::Dossier(args) => dossier::run(args, cli.json).await,
+        Command::Ledger(args) => ledger::run(args, cli.json),
+        Command::Keys(args) => keys::run(args, cli.json),
+        Command::Trail(args) => trail::run(args, cli.json).await,
+        Command::Play(args) => play::command::run(args).await,
+        Command::Status(args) => status::run(args, cli.json).await,
+    }
+}
