@@ -70,10 +70,8 @@ async fn an_open_mailbox_goes_on_after_a_restart() {
         rig.server().restart().await.expect("started again");
         rig.send_until_taken("a", "b", round).await;
         // Earlier ones may come again: their acks may have died with the server.
-        until("the message of this round", async || {
-            take(&mut mailbox, 1).await.iter().any(|text| text == round)
-        })
-        .await;
+        until("the message of this round", async || take(&mut mailbox, 1).await.contains(&round.into()))
+            .await;
     }
     assert_eq!(rig.mailbox("b").repairs, 0);
 }
@@ -167,11 +165,13 @@ async fn a_frozen_server_is_waited_out() {
     let mut mailbox = rig.open("b").await;
     let server = Pid::from_raw(rig.server.as_ref().and_then(|s| s.pid()).expect("running") as i32);
     kill(server, Signal::SIGSTOP).expect("frozen");
+    let stat = format!("/proc/{server}/stat");
+    until("the frost", async || std::fs::read_to_string(&stat).expect("there").contains(") T ")).await;
     let frozen = rig.send("a", "b", Lane::Offer, "into the ice").await;
     assert!(matches!(frozen, Err(SendError::Unreachable(_))), "{frozen:?}");
     kill(server, Signal::SIGCONT).expect("thawed");
     rig.send_until_taken("a", "b", "thawed").await;
-    until("the message", async || take(&mut mailbox, 1).await.iter().any(|text| text == "thawed")).await;
+    until("the message", async || take(&mut mailbox, 1).await.contains(&"thawed".into())).await;
     until("all to be well", async || rig.link.status().connected && rig.mailbox("b").fault.is_none()).await;
     assert_eq!(rig.mailbox("b").repairs, 0);
 }

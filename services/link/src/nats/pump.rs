@@ -1,13 +1,14 @@
 //! The task behind an open mailbox: makes the stream and consumer, pulls, watches, and begins again on any trouble.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::MessagesError;
-use futures::StreamExt;
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use futures::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -51,6 +52,27 @@ enum End {
     Stalled,
     /// Anything else.
     Trouble(String),
+}
+
+/// When a delivery was last handed on, or there was none to hand on; `None` while the reader is waited for,
+/// which is no stall of the server's.
+struct Progress(Mutex<Option<Instant>>);
+
+impl Progress {
+    fn set(&self, at: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Nothing waits, so nothing is late; leaves a wait for the reader alone.
+    fn idle(&self) {
+        if let Some(at) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            *at = Instant::now();
+        }
+    }
+
+    fn older_than(&self, bound: Duration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() > bound)
+    }
 }
 
 impl Pump {
@@ -113,8 +135,7 @@ impl Pump {
         self.shared.set_fault(None);
     }
 
-    async fn pull(&self, consumer: &PullConsumer, mut epoch: u64) -> End {
-        let link = &self.link.0;
+    async fn pull(&self, consumer: &PullConsumer, epoch: u64) -> End {
         let messages = consumer
             .stream()
             .max_messages_per_batch(PULL_MESSAGES)
@@ -123,47 +144,70 @@ impl Pump {
             .heartbeat(HEARTBEAT)
             .messages()
             .await;
-        let mut messages = match messages {
+        let messages = match messages {
             Ok(messages) => messages.ready_chunks(CHUNK_MESSAGES),
             Err(error) => return End::Trouble(format!("pulling: {error}")),
         };
+        let progress = Progress(Mutex::new(Some(Instant::now())));
+        // Apart, so that a question the server does not answer holds no delivery up.
+        tokio::select! {
+            end = self.deliver(messages, &progress) => end,
+            end = self.watch(consumer, epoch, &progress) => end,
+            () = self.chunks.closed() => End::Closed,
+        }
+    }
+
+    async fn deliver(
+        &self,
+        mut messages: impl Stream<Item = Vec<Result<jetstream::Message, MessagesError>>> + Unpin,
+        progress: &Progress,
+    ) -> End {
+        while let Some(chunk) = messages.next().await {
+            let (deliveries, trouble) = self.deliveries(chunk);
+            progress.set(None);
+            if !deliveries.is_empty() && self.chunks.send(deliveries).await.is_err() {
+                return End::Closed;
+            }
+            progress.set(Some(Instant::now()));
+            if let Some(trouble) = trouble {
+                return End::Trouble(trouble);
+            }
+        }
+        End::Trouble("the pull ended".into())
+    }
+
+    /// Looks now and then, and at once after a reconnect, whether all is still there and moving. After a
+    /// reconnect the client pulls again by itself; a new pull would drop what the old one has in hand.
+    async fn watch(&self, consumer: &PullConsumer, mut epoch: u64, progress: &Progress) -> End {
+        let connection = &self.link.0.connection;
         let mut tick = tokio::time::interval(WATCH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut delivered_at = Instant::now();
         loop {
             tokio::select! {
-                chunk = messages.next() => {
-                    let Some(chunk) = chunk else { return End::Trouble("the pull ended".into()) };
-                    let (deliveries, trouble) = self.deliveries(chunk);
-                    if !deliveries.is_empty() && self.chunks.send(deliveries).await.is_err() {
-                        return End::Closed;
-                    }
-                    if let Some(trouble) = trouble {
-                        return End::Trouble(trouble);
-                    }
-                    delivered_at = Instant::now();
-                }
-                // The client pulls again by itself; a new pull would drop what the old one has in hand.
-                () = link.connection.again(epoch) => {
-                    epoch = link.connection.epoch();
-                    if let Err(reason) = self.watch(consumer).await {
-                        return End::Trouble(reason);
-                    }
-                }
-                () = self.chunks.closed() => return End::Closed,
-                _ = tick.tick() => match self.watch(consumer).await {
-                    Ok(None) => delivered_at = Instant::now(),
-                    Ok(Some(bound)) if delivered_at.elapsed() > bound => return End::Stalled,
-                    Ok(Some(_)) => {}
-                    Err(reason) => return End::Trouble(reason),
-                },
+                _ = tick.tick() => {}
+                () = connection.again(epoch) => epoch = connection.epoch(),
+            }
+            match self.waiting(consumer).await {
+                Ok(None) => progress.idle(),
+                Ok(Some(bound)) if progress.older_than(bound) => return End::Stalled,
+                Ok(Some(_)) => {}
+                Err(reason) => return End::Trouble(reason),
             }
         }
     }
 
-    /// Asks the server what waits: after how long without a delivery it would be a stall.
-    async fn watch(&self, consumer: &PullConsumer) -> Result<Option<Duration>, String> {
-        let info = consumer.get_info().await.map_err(|e| format!("asking for the consumer: {e}"))?;
+    /// Asks the server what waits: after how long without a delivery it would be a stall. An error means
+    /// that the consumer is lost; no answer means nothing yet, for heartbeats find a server that is silent.
+    async fn waiting(&self, consumer: &PullConsumer) -> Result<Option<Duration>, String> {
+        let info = match consumer.get_info().await {
+            Ok(info) => info,
+            Err(e)
+                if matches!(e.kind(), ConsumerInfoErrorKind::TimedOut | ConsumerInfoErrorKind::Request) =>
+            {
+                return Ok(None);
+            }
+            Err(e) => return Err(format!("asking for the consumer: {e}")),
+        };
         self.shared.pending.store(info.num_pending, Relaxed);
         self.shared.ack_pending.store(info.num_ack_pending as u64, Relaxed);
         if info.num_pending > 0 && info.num_ack_pending < MAX_ACK_PENDING {

@@ -81,7 +81,8 @@ fn ports_files(dir: &Path) -> io::Result<Vec<PathBuf>> {
 fn named_port(dir: &Path) -> Option<u16> {
     let file = ports_files(dir).ok()?.pop()?;
     let text = std::fs::read_to_string(file).ok()?;
-    after(&text, "nats://127.0.0.1:", |c| !c.is_ascii_digit())?.parse().ok()
+    // nats:// or, when the configuration asks for it, tls://.
+    after(&text, "://127.0.0.1:", |c| !c.is_ascii_digit())?.parse().ok()
 }
 
 /// The server's version, when it answers and has JetStream.
