@@ -44,7 +44,8 @@ pub enum Body {
     },
 }
 
-/// A record as it is in the ledger.
+/// A record as it is in the ledger. During a replay or a scan its parts share the memory of their whole commit: copy
+/// what is kept for long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredRecord {
     /// Whose ledger it is in.

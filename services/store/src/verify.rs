@@ -41,8 +41,8 @@ pub fn verify_dir(
     verify_until(dir, None, progress, on_record)
 }
 
-/// As [`verify_dir`], but not beyond `end`, a place that the writing [`crate::Ledger`] gave as its end: for a ledger
-/// that is being written.
+/// As [`verify_dir`], but only up to `end`, a place that [`crate::Reader::end_position`] gave: for a ledger that is
+/// being written. How the log ends is not looked at.
 pub fn verify_until(
     dir: &Path,
     end: Option<Position>,
@@ -50,10 +50,11 @@ pub fn verify_until(
     mut on_record: impl FnMut(StoredRecord),
 ) -> Result<Summary, Fault> {
     let mut walk = Walk::start(&ledger_dir(dir))?;
+    walk.until = end;
     let total = end.map_or_else(|| walk.total_len(), |e| walk.len_to(e));
     let (mut commits, mut records, mut erasures_unfinished) = (0, 0, 0);
-    let (mut marked, mut torn) = (false, None);
-    while end.is_none_or(|end| walk.position() < end) {
+    let (marked, torn);
+    loop {
         match walk.step()? {
             Step::Commit(commit) => {
                 commits += 1;

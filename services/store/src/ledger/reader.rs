@@ -91,6 +91,11 @@ impl Reader {
         Scan { reader: self.clone(), next: Some(Position { record: 0, ..from }) }
     }
 
+    /// Everything before this place is durable.
+    pub fn end_position(&self) -> Position {
+        self.shared.end()
+    }
+
     /// Where a scan from the beginning starts.
     pub fn start(&self) -> Position {
         Position::at(1, PAGE as u32)

@@ -22,6 +22,8 @@ pub(crate) struct Walk {
     pub(crate) seq: u64,
     pub(crate) physical: Digest,
     pub(crate) heads: BTreeMap<AgencyId, Head>,
+    /// Not to be passed: a writer may be busy behind it.
+    pub(crate) until: Option<Position>,
     numbers: Vec<u32>,
 }
 
@@ -88,6 +90,7 @@ impl Walk {
                     seq: header.first_seq,
                     physical: header.physical,
                     heads: BTreeMap::new(),
+                    until: None,
                     numbers,
                 });
             }
@@ -115,6 +118,9 @@ impl Walk {
     /// Checks the next commit and passes it, or tells how the log ends. A fault that no crash explains is an error.
     pub(crate) fn step(&mut self) -> Result<Step, Fault> {
         loop {
+            if self.until.is_some_and(|until| self.position() >= until) {
+                return Ok(Step::End(End { marked: false, torn: None }));
+            }
             let mut marked = self.offset == PAGE as u32;
             let mut rest = Rest::Zero;
             if u64::from(self.offset) + PAGE as u64 <= self.segment.len {

@@ -34,7 +34,7 @@ pub struct Queues {
 /// How the queues were opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueuesReport {
-    /// There were none, or none with a row; they are empty.
+    /// There were none, or none with a row: empty, and to be filled when the ledger is not.
     Fresh,
     /// Their rows are exactly those that were written up to `mark`.
     Opened {
