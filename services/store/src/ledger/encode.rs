@@ -61,11 +61,14 @@ pub(crate) fn measure(records: &[NewRecord]) -> Result<Measured, StoreError> {
     Ok(Measured { meta_len, total_len })
 }
 
-/// Checks that each record is the next of its agency and gives the heads after them.
-fn link(
-    records: &[NewRecord],
-    heads: &BTreeMap<AgencyId, Head>,
-) -> Result<(BTreeMap<AgencyId, Head>, Vec<Digest>), StoreError> {
+/// The heads and previous hashes of a group, computed before anything is written.
+pub(crate) struct Linked {
+    heads: BTreeMap<AgencyId, Head>,
+    prevs: Vec<Digest>,
+}
+
+/// Checks that each record is the next of its agency and links it to the one before.
+pub(crate) fn linked(records: &[NewRecord], heads: &BTreeMap<AgencyId, Head>) -> Result<Linked, StoreError> {
     let mut after: BTreeMap<AgencyId, Head> = BTreeMap::new();
     let mut prevs = Vec::with_capacity(records.len());
     for record in records {
@@ -79,18 +82,7 @@ fn link(
         let hash = chain::link(&record.agency, record.index, head.hash, chain::payload_hash(&record.payload));
         after.insert(record.agency.clone(), Head { size: head.size + 1, hash });
     }
-    Ok((after, prevs))
-}
-
-/// The heads and previous hashes of a group, computed before anything is written.
-pub(crate) struct Linked {
-    heads: BTreeMap<AgencyId, Head>,
-    prevs: Vec<Digest>,
-}
-
-/// Checks that each record is the next of its agency.
-pub(crate) fn linked(records: &[NewRecord], heads: &BTreeMap<AgencyId, Head>) -> Result<Linked, StoreError> {
-    link(records, heads).map(|(heads, prevs)| Linked { heads, prevs })
+    Ok(Linked { heads: after, prevs })
 }
 
 /// Makes the commit; `buffer` is reused from commit to commit.
