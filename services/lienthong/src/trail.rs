@@ -1,6 +1,7 @@
-//! `lienthong trail export`: an evidence file that proves a dossier's trail.
+//! `lienthong trail …`: an evidence file that proves a dossier's trail, and its check.
 
-mod export;
+pub(crate) mod export;
+pub(crate) mod verify;
 
 use clap::Subcommand;
 
@@ -21,11 +22,14 @@ pub(crate) struct Args {
 enum Deed {
     /// Write the evidence of one dossier's trail to a file
     Export(export::Export),
+    /// Check an evidence file without network or database; exit 1 names the first fault
+    Verify(verify::Verify),
 }
 
 /// Runs one command.
 pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
     match args.deed {
         Deed::Export(args) => export::run(args, json).await,
+        Deed::Verify(args) => verify::run(args, json),
     }
 }
