@@ -1,0 +1,197 @@
+//! Envelopes and packs: sender, certificate, content, sizes.
+
+use crate::fixture::{accept, hash, id, intake, note, offer, simple, verifier};
+use bytes::Bytes;
+use lienthong_core::reason::Reason;
+use lienthong_core::record::TraceContext;
+use lienthong_core::statement::Statement;
+use lienthong_proto::v1;
+use lienthong_wire::content::{Content, commit, new_salt, open};
+use lienthong_wire::envelope::{
+    Inbound, Letter, PackBuilder, encode_envelope, encoded_len, open_envelope, open_pack,
+};
+use lienthong_wire::limits;
+use prost::Message;
+use std::sync::Arc;
+
+struct Sent {
+    statement: Arc<Statement>,
+    certificate: Vec<Arc<Statement>>,
+    content: Option<Arc<[u8]>>,
+    trace: Option<TraceContext>,
+}
+
+impl Sent {
+    fn offer() -> Self {
+        let (commitment, content) = commit("plain/1", b"to khai", &[7; 32]).unwrap();
+        let intake = simple("xa-a", intake(Some(commitment.clone())));
+        let statement = simple("xa-a", offer(intake.sid(), intake.sid(), 1, "huyen-b", Some(commitment)));
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into();
+        let trace = Some(TraceContext { traceparent, tracestate: "a=b".into() });
+        Self { statement, certificate: vec![intake], content: Some(content), trace }
+    }
+
+    fn bytes(&self) -> Bytes {
+        let certificate: Vec<&Statement> = self.certificate.iter().map(|s| &**s).collect();
+        let letter = Letter {
+            statement: &self.statement,
+            certificate: &certificate,
+            content: self.content.as_deref(),
+            trace: self.trace.as_ref(),
+        };
+        let bytes = encode_envelope(&letter);
+        assert_eq!(bytes.len(), encoded_len(&letter));
+        assert_eq!(bytes.capacity(), bytes.len(), "one allocation, of the right size");
+        bytes.into()
+    }
+
+    fn opened_from(&self, from: &str) -> Result<Inbound, Reason> {
+        open_envelope(&verifier(), &id(from), self.bytes())
+    }
+
+    fn refused(&self) -> Reason {
+        self.opened_from("xa-a").map(drop).expect_err("is refused")
+    }
+}
+
+#[test]
+fn an_envelope_arrives_as_it_was_sent() {
+    let sent = Sent::offer();
+    let inbound = sent.opened_from("xa-a").unwrap();
+    assert_eq!(inbound.from, id("xa-a"));
+    assert_eq!(inbound.statement, sent.statement);
+    assert_eq!(inbound.certificate, sent.certificate);
+    assert_eq!(inbound.content, sent.content);
+    assert_eq!(inbound.trace, sent.trace);
+    // The hand-written encoding is that of the contract.
+    let message = v1::Envelope::decode(sent.bytes()).unwrap();
+    assert_eq!(message.encode_to_vec(), sent.bytes());
+}
+
+#[test]
+fn the_sender_is_the_maker_or_decides_the_offer() {
+    let sent = Sent::offer();
+    assert!(sent.opened_from("huyen-b").is_ok(), "a copy for a watcher, from the agency that decides");
+    assert_eq!(sent.opened_from("so-c").map(drop), Err(Reason::SenderMismatch));
+    let (statement, content) = (simple("huyen-b", accept(hash(1), hash(2), 1)), None);
+    let sent = Sent { statement, certificate: vec![], content, trace: None };
+    assert!(sent.opened_from("huyen-b").is_ok());
+    assert_eq!(sent.opened_from("xa-a").map(drop), Err(Reason::SenderMismatch));
+}
+
+#[test]
+fn content_is_exactly_what_was_committed_to() {
+    let mut sent = Sent::offer();
+    sent.content = None;
+    assert!(sent.opened_from("xa-a").is_ok(), "whether it must be there is the core's matter");
+    let good = Sent::offer().content.unwrap();
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        sent.content = Some(bytes.into());
+        assert!(matches!(sent.refused(), Reason::ContentMismatch | Reason::ContentTooLarge), "bit {bit}");
+    }
+    for (format, data, salt) in [
+        ("plain/2", &b"to khai"[..], [7; 32]),
+        ("plain/1", b"to khai ", [7; 32]),
+        ("plain/1", b"to khai", [8; 32]),
+    ] {
+        sent.content = Some(commit(format, data, &salt).unwrap().1);
+        assert_eq!(sent.refused(), Reason::ContentMismatch);
+    }
+    for length in [0, 31, 33] {
+        let short = v1::Content {
+            format: "plain/1".into(),
+            salt: vec![7; length].into(),
+            data: Bytes::from_static(b"to khai"),
+        };
+        sent.content = Some(short.encode_to_vec().into());
+        assert_eq!(sent.refused(), Reason::ContentMismatch, "salt of {length}");
+    }
+    // Two fields of data: one reader would take the first, another the last.
+    let mut twice = good.to_vec();
+    twice.extend_from_slice(
+        &v1::Content { data: Bytes::from_static(b"to khai"), ..Default::default() }.encode_to_vec(),
+    );
+    sent.content = Some(twice.into());
+    assert_eq!(sent.refused(), Reason::ContentMismatch);
+    // A note commits to nothing.
+    sent.statement = simple("xa-a", note(hash(1), hash(2), "x"));
+    sent.content = Some(good);
+    assert_eq!(sent.refused(), Reason::ContentMismatch);
+}
+
+#[test]
+fn contents_have_a_largest_size_and_fresh_salts() {
+    let largest = vec![1; lienthong_core::limits::CONTENT_BYTES];
+    let salt = new_salt().unwrap();
+    assert_ne!(salt, new_salt().unwrap());
+    let (commitment, bytes) = commit("plain/1", &largest, &salt).unwrap();
+    let content = open(Bytes::copy_from_slice(&bytes)).unwrap();
+    assert_eq!(content, Content { format: "plain/1".into(), salt, data: largest.clone().into() });
+    assert_eq!(content.commitment(), commitment);
+    let larger = [&largest[..], &[1]].concat();
+    assert_eq!(commit("plain/1", &larger, &salt).map(drop), Err(Reason::ContentTooLarge));
+    let message = v1::Content { format: "plain/1".into(), salt: vec![1; 32].into(), data: larger.into() };
+    assert_eq!(open(message.encode_to_vec().into()), Err(Reason::ContentTooLarge));
+}
+
+#[test]
+fn certificates_are_verified_and_bounded() {
+    let mut sent = Sent::offer();
+    let mut forged = (*sent.certificate[0]).clone();
+    let mut body = forged.sealed.body.to_vec();
+    *body.last_mut().unwrap() ^= 1;
+    forged.sealed.body = body.into();
+    sent.certificate = vec![Arc::new(forged)];
+    assert_eq!(sent.refused(), Reason::BadCertificate);
+    sent.certificate = vec![simple("xa-a", note(hash(1), hash(2), "x")); limits::CERTIFICATE_STATEMENTS + 1];
+    assert_eq!(sent.refused(), Reason::BadCertificate);
+    sent.certificate.truncate(limits::CERTIFICATE_STATEMENTS);
+    assert!(sent.opened_from("xa-a").is_ok());
+}
+
+#[test]
+fn envelopes_that_are_none() {
+    let good = Sent::offer().bytes();
+    let open = |bytes: Vec<u8>| open_envelope(&verifier(), &id("xa-a"), bytes.into()).map(drop);
+    assert_eq!(open(vec![]), Err(Reason::Undecodable));
+    assert_eq!(open(good[..good.len() - 1].to_vec()), Err(Reason::Undecodable));
+    assert_eq!(open([&good[..], &good[..]].concat()), Err(Reason::Undecodable), "two statements");
+    assert_eq!(open(vec![0; limits::ENVELOPE_BYTES + 1]), Err(Reason::EnvelopeTooLarge));
+    // A statement above its size, in an envelope below its own.
+    let large =
+        v1::SignedStatement { r#type: "t".into(), body: vec![0; limits::SIGNED_BYTES].into(), proof: None };
+    let large = v1::Envelope { statement: Some(large), ..Default::default() };
+    assert_eq!(open(large.encode_to_vec()), Err(Reason::MalformedStatement));
+    // A trace decides nothing.
+    let mut sent = Sent::offer();
+    sent.trace = Some(TraceContext { traceparent: "x".repeat(56), tracestate: String::new() });
+    assert_eq!(sent.opened_from("xa-a").unwrap().trace, None);
+}
+
+#[test]
+fn packs_fill_up_to_their_limits() {
+    let mut pack = PackBuilder::new();
+    assert!(pack.is_empty());
+    let envelopes: Vec<_> = (0..limits::PACK_ENVELOPES).map(|i| vec![i as u8; i]).collect();
+    for envelope in &envelopes {
+        assert!(pack.push(envelope));
+    }
+    assert!(!pack.push(b"one more"));
+    assert_eq!(pack.len(), limits::PACK_ENVELOPES);
+    let bytes = pack.finish();
+    assert_eq!(open_pack(bytes.clone()).unwrap(), envelopes);
+    let one_more = v1::Pack { envelopes: vec![Bytes::new(); limits::PACK_ENVELOPES + 1] };
+    assert_eq!(open_pack(one_more.encode_to_vec().into()), Err(Reason::TooManyItems));
+
+    let mut pack = PackBuilder::new();
+    assert!(!pack.push(&vec![0; limits::PACK_BYTES]));
+    assert!(pack.push(&vec![0; limits::ENVELOPE_BYTES]));
+    assert!(!pack.push(&[0; 16]));
+    assert_eq!(open_pack(pack.finish()).unwrap().len(), 1);
+    assert_eq!(open_pack(vec![0; limits::PACK_BYTES + 1].into()), Err(Reason::EnvelopeTooLarge));
+    for bad in [&b""[..], &[0x0a, 5, 1], &[0xff; 9]] {
+        assert_eq!(open_pack(Bytes::copy_from_slice(bad)), Err(Reason::Undecodable));
+    }
+}

@@ -1,0 +1,16 @@
+//! Tests of the wire: round trips, forgeries, limits, evidence, golden bytes.
+
+mod directories;
+mod envelopes;
+mod evidence;
+mod fixture;
+mod forgery;
+mod golden;
+mod journey;
+mod key_files;
+mod ledger;
+mod limits;
+mod reasons;
+mod records;
+mod roundtrip;
+mod spine;

@@ -1,0 +1,104 @@
+//! Ledger records other than statements, and what replay refuses.
+
+use crate::fixture::{directory, hash, id, note, simple};
+use lienthong_core::ids::{Incarnation, WallMs};
+use lienthong_core::reason::Reason;
+use lienthong_core::record::{Origin, Quarantined, Record, StatementRecord};
+use lienthong_core::statement::Officer;
+use lienthong_proto::v1;
+use lienthong_wire::keys::KeyRing;
+use lienthong_wire::record::{RecordError, decode_record, encode_record, verify_record};
+use prost::Message;
+use std::sync::Arc;
+
+pub(crate) fn each_other_kind() -> Vec<Record> {
+    let (agency, at) = (id("xa-a"), WallMs(1_705_276_800_000));
+    let officer = Officer { id: "cb-02".into(), name: "Trần Văn Sông".into() };
+    vec![
+        Record::Opened { agency: agency.clone(), incarnation: Incarnation(1), at },
+        Record::Quarantined(Quarantined {
+            from: agency,
+            reason: Reason::BadSignature,
+            sha256: hash(3),
+            length: 4,
+            at,
+            bytes: Some(Arc::from(&b"junk"[..])),
+        }),
+        Record::SnapshotTaken { sha256: hash(4), at },
+        Record::ContentRead { track: hash(1), officer, purpose: "Thẩm định hồ sơ".into(), at },
+    ]
+}
+
+#[test]
+fn records_go_both_ways() {
+    for record in each_other_kind() {
+        let encoded = encode_record(&record);
+        let decoded = decode_record(encoded.payload.into(), &encoded.proof, encoded.body);
+        assert_eq!(decoded, Ok(record));
+    }
+}
+
+#[test]
+fn proofs_and_bodies_are_not_in_the_payload() {
+    let statement = simple("xa-a", note(hash(1), hash(2), "x"));
+    let mut record = StatementRecord {
+        origin: Origin::Made,
+        statement,
+        command: None,
+        trace: None,
+        content: Some(Arc::from(&b"content"[..])),
+    };
+    let with = encode_record(&Record::Statement(record.clone()));
+    assert_eq!(with.body.as_deref(), Some(&b"content"[..]));
+    let mut unsigned = (*record.statement).clone();
+    unsigned.sealed.proof = Arc::from([]);
+    record.statement = Arc::new(unsigned);
+    record.content = Some(Arc::from(&b"other"[..]));
+    assert_eq!(encode_record(&Record::Statement(record)).payload, with.payload);
+    // Erased: the record is still read.
+    let Ok(Record::Statement(erased)) = decode_record(with.payload.into(), &with.proof, None) else {
+        panic!()
+    };
+    assert_eq!(erased.content, None);
+}
+
+#[test]
+fn signatures_of_records_can_be_verified_later() {
+    let keys = KeyRing::of(&directory());
+    let statement = simple("xa-a", note(hash(1), hash(2), "x"));
+    let record = |proof: Arc<[u8]>| {
+        let mut statement = (*statement).clone();
+        statement.sealed.proof = proof;
+        let statement = Arc::new(statement);
+        Record::Statement(StatementRecord {
+            origin: Origin::Made,
+            statement,
+            command: None,
+            trace: None,
+            content: None,
+        })
+    };
+    assert_eq!(verify_record(&keys, &record(statement.sealed.proof.clone())), Ok(()));
+    assert_eq!(verify_record(&keys, &record(Arc::from([]))), Err(Reason::BadSignature));
+    let other = simple("xa-a", note(hash(1), hash(2), "y")).sealed.proof.clone();
+    assert_eq!(verify_record(&keys, &record(other)), Err(Reason::BadSignature));
+    assert_eq!(verify_record(&keys, &each_other_kind()[0]), Ok(()));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let check = |fact: Option<v1::record::Fact>| {
+        decode_record(v1::Record { fact }.encode_to_vec().into(), &[], None).expect_err("is refused")
+    };
+    assert_eq!(decode_record(vec![0xff; 5].into(), &[], None), Err(RecordError::Undecodable));
+    assert_eq!(check(None), RecordError::UnknownFact);
+    let opened = v1::Opened { agency: "?".into(), ..Default::default() };
+    assert_eq!(check(Some(v1::record::Fact::Opened(opened))), RecordError::Field("agency"));
+    let kept = v1::Quarantined { from: "a".into(), reason: 999, ..Default::default() };
+    assert_eq!(check(Some(v1::record::Fact::Quarantined(kept))), RecordError::Field("reason"));
+    let mut statement = v1::StatementRecord { origin: 1, r#type: "x".into(), ..Default::default() };
+    let unknown = RecordError::Statement(Reason::UnknownStatementType);
+    assert_eq!(check(Some(v1::record::Fact::Statement(statement.clone()))), unknown);
+    statement.origin = 0;
+    assert_eq!(check(Some(v1::record::Fact::Statement(statement))), RecordError::Field("origin"));
+}
