@@ -47,6 +47,11 @@ pub fn issue(agency_code: &str, at: WallMs, number: u32) -> String {
     format!("{agency_code}-{}-{number:04}", day(at))
 }
 
+/// Names the counter of a day and an agency code: codes with a foreign prefix, taken over from a portal, do not count.
+pub fn counter(day: &str, agency_code: &str) -> String {
+    format!("{day}-{agency_code}")
+}
+
 /// The local day as `yymmdd`.
 pub fn day(at: WallMs) -> String {
     let days = (at.0 + UTC_OFFSET_MS).div_euclid(86_400_000);

@@ -20,6 +20,8 @@ pub const CODE_BYTES: usize = 64;
 pub const PROCEDURE_BYTES: usize = 64;
 /// Bytes of an idempotency key.
 pub const KEY_BYTES: usize = 64;
+/// Copies of one track that wait for what comes before them: no lawful path has more on their way at once.
+pub const FLOATING: usize = 64;
 /// Content of a dossier: form data and small papers; larger files come by reference.
 pub const CONTENT_BYTES: usize = 512 * 1024;
 /// Statements one RECEIVED or ACK covers: keeps its body below 20 KiB.

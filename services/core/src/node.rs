@@ -323,7 +323,7 @@ impl<C: Codec> Node<C> {
         let mut of_transfer = |tid| {
             let track = self.state.transfers.get(tid).and_then(|id| self.state.track(id));
             let transfer = track.and_then(|t| t.transfers.get(tid));
-            indices.extend(transfer.into_iter().flat_map(|t| [t.offer, t.cancel]).flatten());
+            indices.extend(transfer.into_iter().flat_map(|t| [Some(t.offer), t.cancel]).flatten());
         };
         match &statement.body {
             Body::Received(items) => items.iter().for_each(|i| of_transfer(&i.tid)),

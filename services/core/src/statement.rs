@@ -388,6 +388,21 @@ impl Statement {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 11] = [
+        Kind::Intake,
+        Kind::Note,
+        Kind::Offer,
+        Kind::Received,
+        Kind::Accept,
+        Kind::Refuse,
+        Kind::Cancel,
+        Kind::Ack,
+        Kind::Completed,
+        Kind::Returned,
+        Kind::Checkpoint,
+    ];
+
     /// The word used in type names, metrics and screens.
     pub fn name(self) -> &'static str {
         match self {

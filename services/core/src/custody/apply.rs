@@ -2,7 +2,7 @@
 
 use super::state::{CommandDone, DAYS_COUNTED, State};
 use super::track::{Entry, Outcome, Phase, Track, Transfer};
-use crate::code::DossierCode;
+use crate::code::{DossierCode, counter};
 use crate::delivery::outbox::{Awaits, Row};
 use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
 use crate::record::{Origin, Record, StatementRecord};
@@ -72,7 +72,7 @@ impl State {
             content: record.content.is_some().then_some(index),
             phase: if mine { Phase::Held } else { Phase::Followed },
             hop: Hop(0),
-            entries: Vec::from([Entry { sid: id, kind: Kind::Intake, prev: None, index, answer: None }]),
+            entries: Vec::from([Entry::of(index, statement)]),
             transfers: BTreeMap::new(),
             completed: None,
             returned: None,
@@ -82,7 +82,7 @@ impl State {
 
     fn count_code(&mut self, code: &str) {
         if let Some(code) = DossierCode::parse(code) {
-            let number = self.numbers.entry(code.day.into()).or_default();
+            let number = self.numbers.entry(counter(code.day, code.agency).into()).or_default();
             *number = code.number.max(*number);
         }
         while self.numbers.len() > DAYS_COUNTED {
@@ -95,49 +95,53 @@ impl State {
         let Some(id) = statement.track() else { return };
         let Some(shared) = self.tracks.get_mut(&id) else { return };
         let track = Arc::make_mut(shared);
-        track.entries.push(Entry {
-            sid: statement.sid(),
-            kind: statement.body.kind(),
-            prev: statement.body.prev(),
-            index,
-            answer: None,
-        });
+        track.entries.push(Entry::of(index, statement));
         match &statement.body {
             Body::Offer(offer) => self.apply_offer(index, id, record, offer),
-            Body::Accept(Accept { tid, hop, .. }) => {
-                self.apply_outcome(index, id, statement, *tid, *hop, None)
-            }
-            Body::Refuse(Refuse { tid, hop, cause, .. }) => {
-                self.apply_outcome(index, id, statement, *tid, *hop, Some(*cause));
+            Body::Accept(Accept { tid, .. }) => self.apply_outcome(index, id, statement, *tid, None),
+            Body::Refuse(Refuse { tid, cause, .. }) => {
+                self.apply_outcome(index, id, statement, *tid, Some(*cause));
             }
             Body::Cancel(cancel) => self.apply_cancel(index, id, statement, cancel.tid),
-            Body::Completed(_) => track.completed = Some(statement.sid()),
-            Body::Returned(_) => track.returned = Some(statement.sid()),
-            Body::Note(_) => {}
+            Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {}
             Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => {}
         }
+        self.read_spine(&id);
         if matches!(statement.body, Body::Note(_) | Body::Completed(_) | Body::Returned(_)) {
             self.copy_to_origin(index, id, statement, None);
         }
+    }
+
+    /// What a track is, the spine says: a copy that floats changes nothing, and one that closes a gap brings in what
+    /// floated behind it.
+    fn read_spine(&mut self, id: &TrackId) {
+        let Some(track) = self.tracks.get_mut(id).map(Arc::make_mut) else { return };
+        let standing = track.standing();
+        (track.hop, track.completed, track.returned) = (standing.hop, standing.completed, standing.returned);
     }
 
     fn apply_offer(&mut self, index: LedgerIndex, id: TrackId, record: &StatementRecord, offer: &Offer) {
         let statement = &*record.statement;
         let (me, maker, tid) = (self.me.clone(), &statement.claim.agency, statement.sid());
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
-        let transfer =
-            track.transfers.entry(tid).or_insert_with(|| new_transfer(offer.hop, offer.to.clone()));
-        transfer.from = Some(maker.clone());
-        transfer.offer = Some(index);
-        let undecided = transfer.outcome.is_none();
-        track.hop = track.hop.max(offer.hop);
-        if *maker == me && undecided {
+        let transfer = Transfer {
+            hop: offer.hop,
+            from: maker.clone(),
+            to: offer.to.clone(),
+            offer: index,
+            arrived: false,
+            receipt: None,
+            outcome: early_outcome(track, tid, &offer.to),
+            cancel: None,
+        };
+        track.transfers.entry(tid).or_insert(transfer);
+        if *maker == me {
             track.phase = Phase::Offered(tid);
         } else if offer.to == me && record.origin == Origin::Taken {
             arrive(track, tid, index, record.content.is_some());
         }
         self.transfers.insert(tid, id);
-        if *maker == me && undecided {
+        if *maker == me {
             self.wait(index, offer.to.clone(), statement, id, Awaits::Receipt);
             self.copy_to_origin(index, id, statement, Some(&offer.to));
         }
@@ -149,18 +153,17 @@ impl State {
         id: TrackId,
         statement: &Statement,
         tid: Tid,
-        hop: Hop,
         refused: Option<RefusalCause>,
     ) {
         let (me, maker) = (self.me.clone(), &statement.claim.agency);
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
-        let transfer = track.transfers.entry(tid).or_insert_with(|| new_transfer(hop, maker.clone()));
+        // A copy that came before its OFFER floats until that comes.
+        let Some(transfer) = track.transfers.get_mut(&tid) else { return };
         if transfer.outcome.is_some() || transfer.to != *maker {
             return;
         }
         transfer.outcome = Some(Outcome { sid: statement.sid(), index, refused });
         let (giver, offer, cancel) = (transfer.from.clone(), transfer.offer, transfer.cancel);
-        track.hop = track.hop.max(hop);
         let accepted = refused.is_none();
         if *maker == me {
             match (accepted, track.phase) {
@@ -171,14 +174,11 @@ impl State {
         } else if track.phase == Phase::Offered(tid) {
             track.phase = if accepted { Phase::Gone } else { Phase::Held };
         }
-        self.transfers.insert(tid, id);
         if *maker == me {
-            if let Some(giver) = &giver {
-                self.wait(index, giver.clone(), statement, id, Awaits::Ack);
-            }
-            self.copy_to_origin(index, id, statement, giver.as_ref());
-        } else if giver.as_ref() == Some(&me) {
-            [offer, cancel].into_iter().flatten().for_each(|row| self.outbox.free(row, maker));
+            self.wait(index, giver.clone(), statement, id, Awaits::Ack);
+            self.copy_to_origin(index, id, statement, Some(&giver));
+        } else if giver == me {
+            [Some(offer), cancel].into_iter().flatten().for_each(|row| self.outbox.free(row, maker));
         }
     }
 
@@ -199,8 +199,8 @@ impl State {
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
         let Some(transfer) = track.transfers.get_mut(tid).filter(|t| t.to == *maker) else { return };
         transfer.receipt.get_or_insert(index);
-        if let (Some(offer), true) = (transfer.offer, transfer.from.as_ref() == Some(&me)) {
-            self.outbox.received(offer, maker);
+        if transfer.from == me {
+            self.outbox.received(transfer.offer, maker);
         }
         if *maker == me {
             answered(track, tid, index);
@@ -238,8 +238,12 @@ impl State {
     }
 }
 
-fn new_transfer(hop: Hop, to: AgencyId) -> Transfer {
-    Transfer { hop, from: None, to, offer: None, arrived: false, receipt: None, outcome: None, cancel: None }
+/// The decision on an OFFER that a follower got before the OFFER.
+fn early_outcome(track: &Track, tid: Tid, to: &AgencyId) -> Option<Outcome> {
+    let decision =
+        |e: &&Entry| e.prev == Some(tid) && e.maker == *to && matches!(e.kind, Kind::Accept | Kind::Refuse);
+    let entry = track.entries.iter().find(decision)?;
+    Some(Outcome { sid: entry.sid, index: entry.index, refused: entry.cause })
 }
 
 /// An OFFER to this agency came with its content: it is in the inbox unless a recall was faster.

@@ -3,10 +3,11 @@
 
 use super::spine::Walk;
 use super::state::State;
-use super::track::{Phase, Track, Transfer};
+use super::track::{Entry, Phase, Track, Transfer};
 use super::{Draft, Make};
 use crate::directory::Directory;
-use crate::ids::{AgencyId, LedgerIndex, Sid, Tid, TrackId};
+use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
+use crate::limits;
 use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, StatementRecord, TraceContext};
 use crate::statement::{AckItem, Body, Cancel, Offer, ReceivedItem, RefusalCause, Refuse, Statement};
@@ -62,8 +63,8 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
     match &statement.body {
         Body::Offer(offer) if offer.to == state.me => Desk { state, arrival }.offer(directory, offer),
         Body::Cancel(cancel) => Desk { state, arrival }.cancel(cancel),
-        Body::Accept(b) => Desk { state, arrival }.outcome(b.track, b.tid),
-        Body::Refuse(b) => Desk { state, arrival }.outcome(b.track, b.tid),
+        Body::Accept(b) => Desk { state, arrival }.outcome(b.track, b.tid, b.hop),
+        Body::Refuse(b) => Desk { state, arrival }.outcome(b.track, b.tid, b.hop),
         Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
             Desk { state, arrival }.copy()
         }
@@ -145,23 +146,26 @@ impl Desk<'_> {
         if transfer.to != self.state.me {
             return Err(Reason::WrongReceiver);
         }
-        if transfer.from.as_ref() != Some(&self.arrival.from) {
+        if transfer.from != self.arrival.from {
             return Err(Reason::CancelByStranger);
         }
         Ok(())
     }
 
     /// A decision of a receiver: to its giver, or to the place of receipt.
-    fn outcome(&self, id: TrackId, tid: Tid) -> Result<Consequence, Rejection> {
+    fn outcome(&self, id: TrackId, tid: Tid, hop: Hop) -> Result<Consequence, Rejection> {
         let statement = &self.arrival.statement;
         let track = self.state.track(&id).ok_or(Reason::UnknownTransfer)?;
         let transfer = track.transfers.get(&tid);
-        let given = transfer.is_some_and(|t| t.from.as_ref() == Some(&self.state.me));
+        let given = transfer.is_some_and(|t| t.from == self.state.me);
         if !given && track.origin != self.state.me {
             return Err(Reason::UnknownTransfer);
         }
         if transfer.is_some_and(|t| t.to != self.arrival.from) {
             return Err(Reason::WrongReceiver);
+        }
+        if transfer.is_some_and(|t| t.hop != hop) {
+            return Err(Reason::BadCertificate); // on the spine it would spoil every certificate to come
         }
         if transfer.and_then(|t| t.outcome).is_some_and(|o| o.sid != statement.sid()) {
             return Err(Reason::Fork);
@@ -187,10 +191,31 @@ impl Desk<'_> {
             Some(entry) => Ok(Consequence::reply(entry.answer.map_or(ack, Reply::Again))),
             None => {
                 no_fork(track, &self.arrival.statement)?;
+                if !self.may_follow(track)? {
+                    return Ok(Consequence::default()); // full; the sender tries again
+                }
                 let kept = self.keep(Origin::Taken, &self.arrival.statement, None);
                 Ok(Consequence { drafts: Vec::from([kept]), reply: ack })
             }
         }
+    }
+
+    /// Whether there is room for the statement: at the tip always, where its maker has the right; before a gap is
+    /// closed nobody can tell yet, so only so many float.
+    fn may_follow(&self, track: &Track) -> Result<bool, Rejection> {
+        let statement = &self.arrival.statement;
+        let mut standing = track.standing();
+        if statement.body.prev() != Some(standing.tip) {
+            let floating = track.entries.iter().filter(|e| e.prev.is_some()).count() + 1 - standing.length;
+            return Ok(floating < limits::FLOATING);
+        }
+        let hop = match &statement.body {
+            Body::Offer(offer) => Some(offer.hop),
+            _ => None,
+        };
+        let entry = Entry::of(self.state.next, statement);
+        let right = standing.takes(&entry, hop, &track.transfers);
+        right.then_some(true).ok_or(Reason::BadCertificate)
     }
 
     fn received(&self, items: &[ReceivedItem]) -> Result<Consequence, Rejection> {
@@ -199,7 +224,7 @@ impl Desk<'_> {
             let id = self.state.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
             let track = self.state.track(id).ok_or(Reason::UnknownTransfer)?;
             let transfer = track.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
-            if transfer.from.as_ref() != Some(&self.state.me) || transfer.to != self.arrival.from {
+            if transfer.from != self.state.me || transfer.to != self.arrival.from {
                 return Err(Reason::UnknownTransfer);
             }
             if item.commitment != track.commitment_digest() {
@@ -286,7 +311,7 @@ impl Consequence {
 
 /// Two statements with one predecessor are a fork: evidence against their maker, never merged.
 fn no_fork(track: &Track, statement: &Statement) -> Result<(), Rejection> {
-    let other = statement.body.prev().and_then(|prev| track.successor(&prev));
+    let other = statement.body.prev().and_then(|prev| track.behind(&prev, &statement.claim.agency));
     match other {
         Some(entry) if entry.sid != statement.sid() => Err(Reason::Fork),
         _ => Ok(()),

@@ -45,21 +45,27 @@ impl State {
             Phase::Followed | Phase::Gone | Phase::Out => {}
         }
         let holds = matches!(track.phase, Phase::Held | Phase::Offered(_));
-        let custodian = track.custodian() == &self.me;
-        expect(!holds || custodian, "I1", "holds what was accepted elsewhere", id)?;
+        let standing = track.standing();
+        expect(!holds || *standing.holder == self.me, "I1", "holds what was accepted elsewhere", id)?;
+        let open = match track.phase {
+            Phase::Offered(tid) => Some(tid),
+            _ => None,
+        };
+        expect(!holds || standing.open == open, "I10", "the spine and the phase tell two offers", id)?;
         track.transfers.iter().try_for_each(|(tid, t)| self.check_transfer(id, track, tid, t))
     }
 
     fn waits_for_decision(&self, transfer: &Transfer) -> bool {
-        let row = transfer.offer.and_then(|index| self.outbox.row(&(index, transfer.to.clone())));
+        let row = self.outbox.row(&(transfer.offer, transfer.to.clone()));
         row.is_some_and(|row| matches!(row.awaits, Awaits::Receipt | Awaits::Decision))
     }
 
     fn check_transfer(&self, id: &TrackId, track: &Track, tid: &Tid, t: &Transfer) -> Result<(), Violation> {
         let written = |index: Option<LedgerIndex>| index.is_none_or(|i| i < self.next);
-        let all = [t.offer, t.receipt, t.cancel, t.outcome.map(|o| o.index)].into_iter().all(written);
+        let all = [Some(t.offer), t.receipt, t.cancel, t.outcome.map(|o| o.index)].into_iter().all(written);
         expect(all, "I11", "a transfer points beyond the ledger", id)?;
-        expect(t.hop <= track.hop, "I10", "a hop is above the track's", id)?;
+        let party = t.from == self.me || t.to == self.me;
+        expect(!party || t.hop <= track.hop, "I10", "a hop is above the track's", id)?;
         expect(self.transfers.get(tid) == Some(id), "I19", "a transfer is not indexed", id)
     }
 }

@@ -209,12 +209,19 @@ fn intake(
 
 fn next_code(state: &State, directory: &Directory, wall: WallMs) -> Result<String, Rejection> {
     let agency = directory.agencies.get(&state.me).ok_or(Reason::UnknownAgency)?;
-    let last = state.numbers.get(&*code::day(wall)).copied().unwrap_or(0);
-    let code = code::issue(&agency.code, wall, last + 1);
-    if DossierCode::parse(&code).is_none() {
-        return Err(Reason::CodesExhausted); // more than seven digits
+    let counter = code::counter(&code::day(wall), &agency.code);
+    let mut number = state.numbers.get(&*counter).copied().unwrap_or(0);
+    loop {
+        number = number.saturating_add(1);
+        let code = code::issue(&agency.code, wall, number);
+        if DossierCode::parse(&code).is_none() {
+            return Err(Reason::CodesExhausted); // more than seven digits
+        }
+        // Counters of long ago are forgotten, codes are not.
+        if !state.code_in_use(&code) {
+            return Ok(code);
+        }
     }
-    Ok(code)
 }
 
 fn offer_body(state: &State, directory: &Directory, offer: OfferTo) -> Result<Body, Rejection> {
@@ -263,7 +270,7 @@ fn holding<'s>(state: &'s State, id: &TrackId) -> Result<(&'s Track, Sid), Rejec
     let track = party(state, id)?;
     match track.phase {
         _ if track.returned.is_some() => Err(Reason::Closed),
-        Phase::Held => Ok((track, track.tip(id))),
+        Phase::Held => Ok((track, track.standing().tip)),
         Phase::Offered(_) => Err(Reason::LockedByOffer),
         Phase::Followed | Phase::Inbox(_) | Phase::Gone | Phase::Out => Err(Reason::NotCustodian),
     }

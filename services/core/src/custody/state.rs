@@ -24,7 +24,8 @@ pub struct State {
     pub transfers: BTreeMap<Tid, TrackId>,
     /// Dossier codes known here.
     pub codes: BTreeSet<(Arc<str>, TrackId)>,
-    /// Highest running number of own codes by day (`yymmdd`), the last [`DAYS_COUNTED`] days.
+    /// Highest running number of codes taken in by day and agency code ([`crate::code::counter`]), the last
+    /// [`DAYS_COUNTED`] of them.
     pub numbers: BTreeMap<Arc<str>, u32>,
     /// Commands done, by idempotency key.
     pub commands: BTreeMap<Arc<str>, CommandDone>,
@@ -34,7 +35,7 @@ pub struct State {
     pub quarantined: BTreeMap<AgencyId, Vec<LedgerIndex>>,
 }
 
-/// Days whose code counters are kept: an officer may finish yesterday's intake, not last month's.
+/// Code counters kept: an officer may finish yesterday's intake; an older day is counted anew from its codes.
 pub const DAYS_COUNTED: usize = 16;
 
 /// A command that was carried out, for answering the same key again.
@@ -65,6 +66,14 @@ impl State {
             commands: BTreeMap::new(),
             outbox: Outbox::default(),
             quarantined: BTreeMap::new(),
+        }
+    }
+
+    /// Fills what follows from the tracks: the indexes by transfer and by code. For a state read from a snapshot.
+    pub fn index_tracks(&mut self) {
+        for (id, track) in &self.tracks {
+            self.codes.insert((track.code.clone(), *id));
+            self.transfers.extend(track.transfers.keys().map(|tid| (*tid, *id)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! One track as one agency knows it.
 
-use crate::ids::{AgencyId, Digest, Hop, LedgerIndex, Sid, Tid, TrackId, WallMs};
-use crate::statement::{Channel, Commitment, Kind, RefusalCause};
+use crate::ids::{AgencyId, Digest, Hop, LedgerIndex, Sid, Tid, WallMs};
+use crate::statement::{Body, Channel, Commitment, Kind, RefusalCause, Statement};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -46,15 +46,15 @@ pub struct Track {
     pub content: Option<LedgerIndex>,
     /// Where it stands for this agency.
     pub phase: Phase,
-    /// Highest hop known.
+    /// Highest hop on the spine.
     pub hop: Hop,
-    /// Every statement about the track, in ledger order.
+    /// Every statement about the track, in ledger order; the intake is the first.
     pub entries: Vec<Entry>,
     /// Every transfer known, by tid.
     pub transfers: BTreeMap<Tid, Transfer>,
-    /// The COMPLETED statement.
+    /// The COMPLETED statement of the spine.
     pub completed: Option<Sid>,
-    /// The RETURNED statement: the track is closed.
+    /// The RETURNED statement of the spine: the track is closed.
     pub returned: Option<Sid>,
 }
 
@@ -67,6 +67,10 @@ pub struct Entry {
     pub kind: Kind,
     /// Its predecessor on the spine; none for an intake and beside the spine.
     pub prev: Option<Sid>,
+    /// Who made it.
+    pub maker: AgencyId,
+    /// Why, where it is a REFUSE.
+    pub cause: Option<RefusalCause>,
     /// Its place in this ledger.
     pub index: LedgerIndex,
     /// This agency's RECEIVED or ACK that answered it.
@@ -78,12 +82,12 @@ pub struct Entry {
 pub struct Transfer {
     /// Number of the offer.
     pub hop: Hop,
-    /// Giver; none where a follower saw the decision before the offer.
-    pub from: Option<AgencyId>,
+    /// Giver.
+    pub from: AgencyId,
     /// Receiver.
     pub to: AgencyId,
     /// The OFFER's place in this ledger.
-    pub offer: Option<LedgerIndex>,
+    pub offer: LedgerIndex,
     /// Whether the OFFER itself came here with its content, not only its bytes in a certificate.
     pub arrived: bool,
     /// The RECEIVED that covers it.
@@ -105,6 +109,25 @@ pub struct Outcome {
     pub refused: Option<RefusalCause>,
 }
 
+impl Entry {
+    /// The entry of a statement at `index`.
+    pub(crate) fn of(index: LedgerIndex, statement: &Statement) -> Self {
+        let cause = match &statement.body {
+            Body::Refuse(refuse) => Some(refuse.cause),
+            _ => None,
+        };
+        Self {
+            sid: statement.sid(),
+            kind: statement.body.kind(),
+            prev: statement.body.prev(),
+            maker: statement.claim.agency.clone(),
+            cause,
+            index,
+            answer: None,
+        }
+    }
+}
+
 impl Outcome {
     /// Whether custody moved.
     pub fn accepted(&self) -> bool {
@@ -118,16 +141,34 @@ impl Track {
         self.entries.iter().find(|e| e.sid == *sid)
     }
 
-    /// The entry whose predecessor on the spine is `sid`.
-    pub fn successor(&self, sid: &Sid) -> Option<&Entry> {
-        self.entries.iter().find(|e| e.prev == Some(*sid))
+    /// The entry that `maker` put behind `prev`. Two of them would be a fork.
+    pub fn behind(&self, prev: &Sid, maker: &AgencyId) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.prev == Some(*prev) && e.maker == *maker)
     }
 
-    /// The last statement reached from the intake without a gap.
-    pub fn tip(&self, id: &TrackId) -> Sid {
-        let mut at = *id;
-        while let Some(next) = self.successor(&at) {
-            at = next.sid;
+    /// Reads the spine from the intake on. A copy that came early floats until the gap before it is closed; one whose
+    /// maker had no right to it floats for ever, and nothing follows from it.
+    pub fn standing(&self) -> Standing<'_> {
+        let mut at = Standing {
+            tip: self.entries.first().map_or(Digest::ZERO, |e| e.sid),
+            length: 1,
+            holder: &self.origin,
+            hop: Hop(0),
+            open: None,
+            completed: None,
+            returned: None,
+        };
+        // Nearly always the spine is in ledger order, so that one turn through the entries reads it all.
+        let mut turn = self.entries.iter().cycle();
+        let mut missed = 0;
+        while missed < self.entries.len() {
+            match turn.next() {
+                Some(entry) => {
+                    let hop = self.transfers.get(&entry.sid).map(|t| t.hop);
+                    missed = if at.takes(entry, hop, &self.transfers) { 0 } else { missed + 1 };
+                }
+                None => break,
+            }
         }
         at
     }
@@ -145,13 +186,9 @@ impl Track {
         Some(spine)
     }
 
-    /// The custodian as far as this agency knows: the receiver of the highest accepted hop, else the origin.
+    /// The custodian as far as this agency knows.
     pub fn custodian(&self) -> &AgencyId {
-        self.transfers
-            .values()
-            .filter(|t| t.outcome.is_some_and(|o| o.accepted()))
-            .max_by_key(|t| t.hop)
-            .map_or(&self.origin, |t| &t.to)
+        self.standing().holder
     }
 
     /// The transfer with the highest hop.
@@ -167,5 +204,83 @@ impl Track {
     /// The commitment's digest.
     pub fn commitment_digest(&self) -> Option<Digest> {
         self.commitment.as_ref().map(|c| c.digest)
+    }
+}
+
+/// What the spine says, as far as it is known here without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'t> {
+    /// Its last statement.
+    pub tip: Sid,
+    /// How many statements it has.
+    pub length: usize,
+    /// The custodian.
+    pub holder: &'t AgencyId,
+    /// The highest hop.
+    pub hop: Hop,
+    /// An offer without decision.
+    pub open: Option<Tid>,
+    /// The COMPLETED statement.
+    pub completed: Option<Sid>,
+    /// The RETURNED statement.
+    pub returned: Option<Sid>,
+}
+
+impl<'t> Standing<'t> {
+    /// Goes on by `entry` where it follows; `hop` is that of an OFFER. The rules are those of [`super::spine::Walk`],
+    /// for what is known of statements taken before.
+    pub(crate) fn takes(
+        &mut self,
+        entry: &'t Entry,
+        hop: Option<Hop>,
+        transfers: &BTreeMap<Tid, Transfer>,
+    ) -> bool {
+        if entry.prev != Some(self.tip) || self.returned.is_some() {
+            return false;
+        }
+        let right = match self.open {
+            Some(tid) => self.decided(entry, transfers.get(&tid)),
+            None => entry.maker == *self.holder && self.by_holder(entry, hop),
+        };
+        if right {
+            self.tip = entry.sid;
+            self.length += 1;
+        }
+        right
+    }
+
+    fn decided(&mut self, entry: &'t Entry, open: Option<&Transfer>) -> bool {
+        if open.is_none_or(|t| t.to != entry.maker) || !matches!(entry.kind, Kind::Accept | Kind::Refuse) {
+            return false;
+        }
+        if entry.kind == Kind::Accept {
+            self.holder = &entry.maker;
+        }
+        self.open = None;
+        true
+    }
+
+    fn by_holder(&mut self, entry: &Entry, hop: Option<Hop>) -> bool {
+        match entry.kind {
+            Kind::Note => true,
+            Kind::Offer => match hop {
+                Some(hop) if hop > self.hop => {
+                    self.hop = hop;
+                    self.open = Some(entry.sid);
+                    true
+                }
+                _ => false,
+            },
+            Kind::Completed if self.completed.is_none() => {
+                self.completed = Some(entry.sid);
+                true
+            }
+            Kind::Returned if self.completed.is_some() => {
+                self.returned = Some(entry.sid);
+                true
+            }
+            Kind::Completed | Kind::Returned | Kind::Accept | Kind::Refuse => false,
+            Kind::Intake | Kind::Received | Kind::Cancel | Kind::Ack | Kind::Checkpoint => false,
+        }
     }
 }

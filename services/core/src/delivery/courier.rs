@@ -168,6 +168,6 @@ impl Timing {
     fn pause(&self, key: &RowKey, attempts: u32) -> u64 {
         let base = self.resend_first_ms.saturating_mul(1 << (attempts - 1).min(20)).min(self.resend_max_ms);
         let mixed = (key.0.0 ^ u64::from(attempts) << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
-        base * 3 / 4 + base / 2 * mixed / 0xFFFF
+        (base * 3 / 4 + base / 2 * mixed / 0xFFFF).max(1) // a pause of nothing would never end
     }
 }

@@ -50,6 +50,13 @@ impl Awaits {
 }
 
 impl Outbox {
+    /// The outbox with these rows.
+    pub fn from_rows(rows: impl IntoIterator<Item = (RowKey, Row)>) -> Self {
+        let mut outbox = Self::default();
+        rows.into_iter().for_each(|((index, to), row)| outbox.add(index, to, row));
+        outbox
+    }
+
     /// Adds a row.
     pub(crate) fn add(&mut self, index: LedgerIndex, to: AgencyId, row: Row) {
         self.by_sid.insert(row.sid, index);

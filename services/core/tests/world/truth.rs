@@ -1,0 +1,148 @@
+//! What must hold of all agencies together (protocol.md 8). One agency's own part is `Node::check`.
+
+use super::codec::{Plain, sha};
+use super::{Fault, TIMING, World};
+use lienthong_core::custody::spine::Walk;
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::{Phase, Track};
+use lienthong_core::delivery::outbox::Awaits;
+use lienthong_core::ids::{AgencyId, Tid, TrackId};
+use lienthong_core::node::Node;
+use lienthong_core::record::Record;
+use std::collections::BTreeSet;
+
+impl World {
+    /// Every track any agency knows.
+    pub fn tracks(&self) -> BTreeSet<TrackId> {
+        self.states().flat_map(|s| s.tracks.keys().copied()).collect()
+    }
+
+    fn states(&self) -> impl Iterator<Item = &State> {
+        self.places.values().filter_map(|p| p.node.as_ref()).map(|n| n.state())
+    }
+
+    /// After every step: I1, I2, I3, and each agency's own invariants.
+    pub fn check(&self) -> Result<(), Fault> {
+        for place in self.places.values() {
+            let Some(node) = &place.node else { continue };
+            node.check().map_err(|v| format!("{}: {} {}", place.id, v.invariant, v.what))?;
+            for track in node.state().tracks.values() {
+                self.has_bytes(&place.id, track)?;
+            }
+        }
+        self.tracks().into_iter().try_for_each(|track| self.custodian(track).map(|_| ()))
+    }
+
+    fn has_bytes(&self, id: &AgencyId, track: &Track) -> Result<(), Fault> {
+        let acting = matches!(track.phase, Phase::Held | Phase::Offered(_) | Phase::Inbox(_));
+        let (true, Some(commitment)) = (acting, &track.commitment) else { return Ok(()) };
+        let index = track.content.ok_or_else(|| format!("I3: {id} acts without content"))?;
+        match self.at(id).ledger.get(index.0 as usize) {
+            None => Ok(()), // decided, not yet durable
+            Some(Record::Statement(r)) if r.content.as_ref().is_some_and(|c| sha(c) == commitment.digest) => {
+                Ok(())
+            }
+            Some(_) => Err(format!("I3: {id} acts on another content")),
+        }
+    }
+
+    /// The one custodian: who holds it, or has offered it to somebody who has not accepted.
+    pub fn custodian(&self, track: TrackId) -> Result<AgencyId, Fault> {
+        let mut holders = Vec::new();
+        let mut held = 0;
+        for state in self.states() {
+            let Some(known) = state.track(&track) else { continue };
+            match known.phase {
+                Phase::Held => {
+                    held += 1;
+                    holders.push(state.me.clone());
+                }
+                Phase::Offered(tid) if !self.accepted(track, tid) => holders.push(state.me.clone()),
+                _ => {}
+            }
+        }
+        match (held, holders.as_slice()) {
+            (0 | 1, [one]) => Ok(one.clone()),
+            (_, []) => Err(format!("I2: nobody has {track:?}")),
+            _ => Err(format!("I1: {holders:?} all have {track:?}")),
+        }
+    }
+
+    fn accepted(&self, track: TrackId, tid: Tid) -> bool {
+        let by_receiver = |s: &State| {
+            let transfer = s.track(&track).and_then(|t| t.transfers.get(&tid));
+            transfer.is_some_and(|t| t.to == s.me && t.outcome.is_some_and(|o| o.accepted()))
+        };
+        self.states().any(by_receiver)
+    }
+
+    /// L1, and what both sides of every hand-off must tell alike once everything is delivered (I9, I14).
+    pub fn at_rest(&self) -> Result<(), Fault> {
+        self.check()?;
+        for state in self.states() {
+            for ((_, to), row) in state.outbox.rows() {
+                let undecided =
+                    |s: &State| s.track(&row.track).is_some_and(|t| t.phase == Phase::Inbox(row.sid));
+                if row.awaits != Awaits::Decision || !self.states().any(|s| s.me == *to && undecided(s)) {
+                    return Err(format!("L1: {} still waits for {to}: {:?}", state.me, row.awaits));
+                }
+            }
+        }
+        self.tracks().into_iter().try_for_each(|track| self.agree(track))?;
+        self.places.keys().try_for_each(|id| self.same_after_recovery(id))
+    }
+
+    fn agree(&self, track: TrackId) -> Result<(), Fault> {
+        let custodian = self.custodian(track)?;
+        for state in self.states() {
+            let Some(known) = state.track(&track) else { continue };
+            let follows = state.me == known.origin || state.me == custodian;
+            if follows && *known.custodian() != custodian {
+                return Err(format!("I9: {} takes {} for the custodian", state.me, known.custodian()));
+            }
+            for (tid, transfer) in &known.transfers {
+                let theirs = self.decided.get(&(transfer.to.clone(), *tid));
+                let mine = transfer.outcome.map(|o| o.sid);
+                let party = [&transfer.from, &transfer.to, &known.origin].contains(&&state.me);
+                if party && mine.as_ref() != theirs {
+                    return Err(format!("I14: {} does not know the decision on {tid:?}", state.me));
+                }
+            }
+            if follows {
+                self.walk(&state.me, known, &custodian)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The spine in this agency's ledger alone proves the custodian.
+    fn walk(&self, id: &AgencyId, track: &Track, custodian: &AgencyId) -> Result<(), Fault> {
+        let spine = track.spine_to(&track.standing().tip).ok_or("the spine has a gap")?;
+        let statements: Option<Vec<_>> = spine.iter().map(|i| self.statement(id, *i)).collect();
+        let statements = statements.ok_or("the spine names records that are no statements")?;
+        let walk = Walk::along(statements.iter().map(|s| &**s)).map_err(|b| format!("I10: {id}: {b}"))?;
+        let standing = track.standing();
+        let same = walk.holder == *standing.holder
+            && walk.last == standing.tip
+            && walk.hop == standing.hop
+            && walk.open.as_ref().map(|(tid, _)| *tid) == standing.open
+            && walk.closed == standing.returned.is_some();
+        if !same || walk.holder != *custodian {
+            return Err(format!("I14: the ledger of {id} proves {}, not {custodian}", walk.holder));
+        }
+        Ok(())
+    }
+
+    /// The state made from the ledger equals the live one, where nothing waits for the disk.
+    pub fn same_after_recovery(&self, id: &AgencyId) -> Result<(), Fault> {
+        let place = self.at(id);
+        let Some(node) = place.node.as_ref().filter(|_| place.flights.is_empty()) else { return Ok(()) };
+        let seat = (Plain, place.directory.clone(), TIMING);
+        let records = place.ledger.iter().cloned();
+        let again = Node::recover(State::new(id.clone()), records, place.head, seat, self.now(id));
+        if again.state() != node.state() {
+            return Err(format!("{id}: recovery gives another state"));
+        }
+        Ok(())
+    }
+}
