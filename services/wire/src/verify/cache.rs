@@ -43,3 +43,51 @@ impl Cache {
 fn weight(statement: &Statement) -> usize {
     statement.sealed.body.len() + statement.sealed.proof.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, WallMs};
+    use lienthong_core::statement::{Body, Claim, Sealed};
+
+    fn statement(number: u32, bytes: usize) -> Arc<Statement> {
+        let mut sid = [0; 32];
+        sid[..4].copy_from_slice(&number.to_be_bytes());
+        let agency = AgencyId::parse("a").expect("an id");
+        let claim = Claim {
+            agency,
+            incarnation: Incarnation(1),
+            index: LedgerIndex(0),
+            head: Head::EMPTY,
+            made_at: WallMs(0),
+            epoch: 1,
+            officer: None,
+        };
+        let sealed = Sealed { sid: Digest(sid), body: vec![0; bytes].into(), proof: Arc::from([]) };
+        Arc::new(Statement { claim, body: Body::Ack(Vec::new()), sealed })
+    }
+
+    #[test]
+    fn it_is_bounded_in_number() {
+        let mut cache = Cache::default();
+        let first = statement(0, 1);
+        cache.put(first.clone());
+        for number in 1..=STATEMENTS as u32 {
+            assert!(cache.get(&first.sid()).is_some(), "what is asked for stays");
+            cache.put(statement(number, 1));
+        }
+        assert_eq!((cache.statements.len(), cache.bytes), (STATEMENTS, STATEMENTS));
+        assert!(cache.get(&statement(1, 1).sid()).is_none(), "the one not asked for longest is gone");
+    }
+
+    #[test]
+    fn it_is_bounded_in_bytes() {
+        let mut cache = Cache::default();
+        for number in 0..100 {
+            cache.put(statement(number, BYTES / 10));
+            cache.put(statement(number, BYTES / 10));
+        }
+        assert_eq!(cache.statements.len(), 10);
+        assert!(cache.bytes <= BYTES);
+    }
+}
