@@ -1,5 +1,7 @@
 //! Says what went wrong in Vietnamese and English, and what to do about it.
 
+mod advice;
+
 use std::fmt;
 
 use lienthong_core::reason::Reason;
@@ -75,7 +77,8 @@ impl fmt::Display for Refusal {
         }
         let reason = self.reason.as_deref().unwrap_or("-");
         writeln!(f, "Lý do:     {reason} ({:?})", self.code)?;
-        write!(f, "Nên làm:   {}", what_to_do(self.reason(), self.code))
+        let (vietnamese, english) = advice::what_to_do(self.reason(), self.code);
+        write!(f, "Nên làm:   {vietnamese}\nWhat to do: {english}")
     }
 }
 
@@ -89,72 +92,29 @@ pub(crate) fn print(error: &anyhow::Error, json: bool) {
                 "en": r.english.as_deref().unwrap_or(&r.message),
                 "fields": r.fields.iter().map(|(f, d)| serde_json::json!({"field": f, "fault": d})).collect::<Vec<_>>(),
             }}),
-            None => serde_json::json!({"error": {"en": format!("{error:#}")}}),
+            None => serde_json::json!({"error": {"en": line(error)}}),
         };
         eprintln!("{value}");
     } else if let Some(refusal) = refusal {
+        // What was being done when the node refused, where a context says so.
+        if let Some(context) =
+            error.chain().map(ToString::to_string).next().filter(|text| *text != refusal.to_string())
+        {
+            eprintln!("lienthong: {context}");
+        }
         eprintln!("{refusal}");
     } else {
-        eprintln!("lienthong: {error:#}");
+        eprintln!("lienthong: {}", line(error));
     }
 }
 
-fn what_to_do(reason: Option<Reason>, code: Code) -> &'static str {
-    use Reason as R;
-    let Some(reason) = reason else {
-        return match code {
-            Code::Unavailable => {
-                "is the node running, and is --node (LIENTHONG_NODE) its address? Repeat with the same --key."
-            }
-            Code::DeadlineExceeded => {
-                "repeat with the same --key: the node answers what it has already done."
-            }
-            _ => "look at the node's log.",
-        };
-    };
-    match reason {
-        R::FieldMissing | R::FieldTooLong | R::Undecodable | R::BadId | R::BadChoice | R::TooManyItems => {
-            "correct the field that is named above, and repeat."
-        }
-        R::MessageTooLarge | R::ContentTooLarge => "send less: content is at most 512 KiB.",
-        R::BadDossierCode => {
-            "a dossier code is <agency code>-<yymmdd>-<number>, such as H51.40.01-240115-0001."
-        }
-        R::BadProcedureCode => "take the procedure code from the directory, such as 1.001193.",
-        R::BadCursor => "take the cursor or page token from an answer of this agency.",
-        R::UnknownAgency => "take the agency's id from the directory.",
-        R::AgencyNotHosted => {
-            "ask the node that hosts this agency (`lienthong status` lists what a node hosts)."
-        }
-        R::HandOffNotAllowed => "the directory has no row [[allow]] for this giver, receiver and procedure.",
-        R::DossierNotFound => "`lienthong dossier list` shows what this agency knows.",
-        R::NotCustodian => "`lienthong dossier show` says who holds it; only the custodian may act.",
-        R::LockedByOffer => {
-            "wait for the receiver's decision, or ask for it back: `lienthong dossier recall`."
-        }
-        R::AlreadyDecided | R::NotOffered | R::AlreadyRecalled => {
-            "`lienthong dossier trail` shows what was decided, by whom and when."
-        }
-        R::Closed => "nothing: the result was returned to the applicant.",
-        R::NotCompleted => "say first that the work is done: `lienthong dossier complete`.",
-        R::AlreadyCompleted => "return the result (`lienthong dossier return`), or hand the dossier on.",
-        R::HandOffToSelf => "name another agency with --to.",
-        R::TooManyHops | R::TooManyNotes => {
-            "this dossier is at its limit; return its result and take in a new one."
-        }
-        R::CodeInUse => "leave --code away, and the node issues the next code.",
-        R::IdempotencyConflict => "use a new --key for a new request; leave it away and one is made.",
-        R::CodesExhausted => "the counter of this day is at its end; the next day has a new one.",
-        R::Overloaded => "wait a moment, and repeat with the same --key.",
-        R::ShuttingDown => "repeat with the same --key when the node is up again.",
-        R::StorageFailed => "tell the operator of the node: its disk fails or is full.",
-        // 4xx: evidence that does not hold. A clerk cannot mend it.
-        evidence if evidence.number() / 100 == 4 => "tell the operator of the node: evidence does not hold.",
-        R::WaitExpired => {
-            "nothing is lost: the hand-off goes on, and `lienthong dossier show` says how far it is."
-        }
-        _ => "look at the node's log.",
-    }
+/// An error and its causes on one line. Causes that a text already tells are not told again.
+fn line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.contains(&cause) {
+        true => line,
+        false if line.is_empty() => cause,
+        false => format!("{line}: {cause}"),
+    })
 }
 
 #[cfg(test)]
@@ -180,6 +140,12 @@ mod tests {
         for part in ["không giữ hồ sơ", "not the custodian", "LT302_NOT_CUSTODIAN", "dossier show"] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow::anyhow!("no such file").context("read a.toml: no such file").context("start");
+        assert_eq!(line(&error), "start: read a.toml: no such file");
     }
 
     #[test]

@@ -57,7 +57,8 @@ struct Records {
 /// Runs one command.
 pub(crate) fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
     let Deed::Verify(args) = args.deed;
-    anyhow::ensure!(args.dir.is_dir(), "{} is no folder", args.dir.display());
+    // Locking makes a folder that is not there.
+    anyhow::ensure!(args.dir.join("ledger").is_dir(), "{} is no data folder of a node", args.dir.display());
     let _lock = DataLock::acquire(&args.dir, "lienthong ledger verify")?;
     let mut records =
         Records { keys: args.directory.as_deref().map(key_ring).transpose()?, ..Records::default() };
@@ -72,7 +73,7 @@ pub(crate) fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
     let result = verify_dir(&args.dir, progress, |record| records.judge(record));
     bar.finish_and_clear();
     let fault = match &result {
-        Err(fault) => Some(format!("{fault}: {}", fault.what)),
+        Err(fault) => Some(fault.to_string()),
         Ok(_) => records.first_fault.clone(),
     };
     report(result.ok(), &records, fault.as_deref(), json);

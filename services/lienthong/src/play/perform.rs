@@ -164,7 +164,7 @@ impl Stage<'_> {
         };
         let received = |d: &Dossier| match (&expected.state, &d.hand_off) {
             (State::Offered(to), Some(hand_off)) => {
-                hand_off.to == *to && hand_off.level == AckLevel::Received as i32
+                hand_off.to == *to && hand_off.level >= AckLevel::Received as i32
             }
             (State::Offered(_), None) => false,
             (State::Held | State::Closed, _) => true,
