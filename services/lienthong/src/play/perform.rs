@@ -135,7 +135,7 @@ impl Stage<'_> {
         let id = self.id(&act.dossier)?;
         match until(&mut self.client, &act.agency, &id, good).await {
             Ok(_) => Ok(()),
-            Err(Failure::Refused(status)) => Err(Refusal::from(status).into()),
+            Err(Failure::Refused(refusal)) => Err((*refusal).into()),
             Err(Failure::Over(seen)) => {
                 anyhow::bail!("{} {}: waited too long; {seen}", act.agency, act.dossier)
             }
@@ -149,7 +149,7 @@ impl Stage<'_> {
         match until(&mut self.client, &act.agency, &id, answered).await {
             Ok(d) if d.phase == Phase::Held as i32 => Ok(" → lấy lại được"),
             Ok(_) => Ok(" → bên nhận đã ký trước"),
-            Err(Failure::Refused(status)) => Err(Refusal::from(status).into()),
+            Err(Failure::Refused(refusal)) => Err((*refusal).into()),
             Err(Failure::Over(seen)) => anyhow::bail!("the recall is not answered; {seen}"),
         }
     }
@@ -183,7 +183,7 @@ impl Stage<'_> {
             Err(wait::Failure::Over(seen)) => {
                 Ok(Err(format!("should be {:?} at {}; {seen}", expected.state, expected.custodian)))
             }
-            Err(wait::Failure::Refused(status)) => Err(Refusal::from(status).into()),
+            Err(wait::Failure::Refused(refusal)) => Err((*refusal).into()),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use lienthong_core::reason::Reason;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use lienthong_proto::v1::{Dossier, GetDossierRequest, Phase};
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 
 use super::request::reference;
+use crate::failure::Refusal;
 
 /// A hand-off on one machine takes milliseconds; on a loaded one, with NATS starting a new leader, seconds.
 const WAIT: Duration = Duration::from_secs(20);
@@ -21,7 +22,7 @@ pub(super) enum Failure {
     /// The bound is over; what was last seen.
     Over(String),
     /// The node refused to say.
-    Refused(Status),
+    Refused(Box<Refusal>),
 }
 
 /// Waits until `good` holds for the dossier as `agency` sees it.
@@ -51,12 +52,15 @@ async fn look(
     client: &mut DossierServiceClient<Channel>,
     agency: &str,
     id: &str,
-) -> Result<Option<Dossier>, Status> {
+) -> Result<Option<Dossier>, Box<Refusal>> {
     let request = GetDossierRequest { agency: agency.to_owned(), dossier: Some(reference(id)) };
     match client.get_dossier(request).await {
         Ok(answer) => Ok(answer.into_inner().dossier),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
-        Err(status) => Err(status),
+        Err(status) => {
+            let refusal = Refusal::from(status);
+            // An agency that is not hosted here is NOT_FOUND too, and no waiting helps.
+            if refusal.reason() == Some(Reason::DossierNotFound) { Ok(None) } else { Err(Box::new(refusal)) }
+        }
     }
 }
 
