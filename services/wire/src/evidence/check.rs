@@ -167,9 +167,7 @@ fn place(record: &StatementRecord, opened: &Opened, index: LedgerIndex, chain: &
     match record.origin {
         Origin::Made if claim.agency != opened.agency => Err(What::NotMadeHere(claim.agency.clone())),
         Origin::Made if claim.index != index => Err(What::Place(claim.index)),
-        Origin::Made if claim.head.size > index.0 || chain.holds(claim.head) == Some(false) => {
-            Err(What::Head)
-        }
+        Origin::Made if chain.holds(claim.head) == Some(false) => Err(What::Head),
         Origin::Taken if claim.agency == opened.agency => Err(What::TakenFromSelf),
         Origin::Made | Origin::Taken | Origin::Learned => Ok(()),
     }

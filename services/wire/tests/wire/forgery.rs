@@ -112,6 +112,29 @@ fn small_order_keys_are_never_taken() {
     assert!(!ring.add(id("xa-a"), "none", &[2; 32]));
 }
 
+/// With a sound key too: whoever has the seed can make R of small order, and plain `verify` takes it. Two verifiers that
+/// differ on it would disagree about a trail.
+#[test]
+fn small_order_signatures_are_refused() {
+    let mut public = [0; 32];
+    hex::decode_to_slice("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", &mut public)
+        .unwrap();
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    // s = SHA-512(R, A, PAE("t", "x")) · a mod L, with a of RFC 8032's first test.
+    let s = "04a909f8dbcc583ca04a5cc531132fb15d2e3813ee9c3d85bd536befbebe670f";
+    hex::decode_to_slice(s, &mut bytes[32..]).unwrap();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&public).unwrap();
+    let signature = ed25519_dalek::Signature::from_bytes(&bytes);
+    assert!(ed25519_dalek::Verifier::verify(&key, &pae("t", b"x"), &signature).is_ok(), "the danger is real");
+    let mut ring = KeyRing::default();
+    assert!(ring.add(id("xa-a"), "k", &public));
+    let signature = bytes.to_vec().into();
+    let direct = v1::DirectSignature { algorithm: 1, key_id: "k".into(), signature };
+    let proof = v1::Proof { kind: Some(v1::proof::Kind::Direct(direct)) };
+    assert_eq!(ring.check("t", b"x", &proof), Err(Reason::BadSignature));
+}
+
 /// RFC 8032 section 7.1, test 1: the seed gives the public key of the standard, and signatures do not vary.
 #[test]
 fn keys_are_those_of_the_standard() {

@@ -99,6 +99,15 @@ fn what_cannot_be_read_is_named() {
     let mut statement = v1::StatementRecord { origin: 1, r#type: "x".into(), ..Default::default() };
     let unknown = RecordError::Statement(Reason::UnknownStatementType);
     assert_eq!(check(Some(v1::record::Fact::Statement(statement.clone()))), unknown);
+    // A sound note with an unknown field of 64 KiB behind it.
+    let mut body = simple("xa-a", note(hash(1), hash(2), "x")).sealed.body.to_vec();
+    body.extend_from_slice(&[0xfa, 0x7f, 0x80, 0x80, 0x04]);
+    body.resize(body.len() + 64 * 1024, 0);
+    let body = body.into();
+    let note = lienthong_wire::statement::type_name(lienthong_core::statement::Kind::Note);
+    let large = v1::StatementRecord { body, r#type: note.into(), ..statement.clone() };
+    let malformed = RecordError::Statement(Reason::MalformedStatement);
+    assert_eq!(check(Some(v1::record::Fact::Statement(large))), malformed);
     statement.origin = 0;
     assert_eq!(check(Some(v1::record::Fact::Statement(statement))), RecordError::Field("origin"));
 }
