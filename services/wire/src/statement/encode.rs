@@ -25,6 +25,16 @@ impl Codec for WireCodec {
     }
 }
 
+/// A statement as it travels: its bytes verbatim. The proof is absent when it cannot be decoded, which the ledger's
+/// checksums rule out.
+pub fn to_proto(statement: &core::Statement) -> v1::SignedStatement {
+    v1::SignedStatement {
+        r#type: types::type_name(statement.body.kind()).to_owned(),
+        body: Bytes::from_owner(statement.sealed.body.clone()),
+        proof: v1::Proof::decode(&statement.sealed.proof[..]).ok(),
+    }
+}
+
 fn encode(claim: &Claim, body: &Body) -> Vec<u8> {
     let claim = Some(of_claim(claim));
     match body {

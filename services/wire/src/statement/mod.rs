@@ -5,6 +5,6 @@ mod encode;
 mod types;
 
 pub(crate) use decode::{agency, digest, officer, parse};
-pub use encode::WireCodec;
+pub use encode::{WireCodec, to_proto};
 pub(crate) use encode::{hash, of_officer};
 pub use types::{kind_of, pae, sid, type_name};

@@ -7,20 +7,6 @@ use sha2::{Digest as _, Sha256};
 const PREFIX: &str = "application/vnd.lienthong.";
 const SUFFIX: &str = ".v1";
 
-const KINDS: [Kind; 11] = [
-    Kind::Intake,
-    Kind::Note,
-    Kind::Offer,
-    Kind::Received,
-    Kind::Accept,
-    Kind::Refuse,
-    Kind::Cancel,
-    Kind::Ack,
-    Kind::Completed,
-    Kind::Returned,
-    Kind::Checkpoint,
-];
-
 /// The type that is signed with a body: `application/vnd.lienthong.<kind>.v1`.
 pub fn type_name(kind: Kind) -> &'static str {
     match kind {
@@ -41,7 +27,7 @@ pub fn type_name(kind: Kind) -> &'static str {
 /// The kind of a type name; `None` for any other kind, version or spelling.
 pub fn kind_of(type_name: &str) -> Option<Kind> {
     let name = type_name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    KINDS.into_iter().find(|kind| kind.name() == name)
+    Kind::ALL.into_iter().find(|kind| kind.name() == name)
 }
 
 /// `DSSEv1 <len type> <type> <len body> <body>`: what a signature covers.
@@ -81,7 +67,7 @@ mod tests {
 
     #[test]
     fn names_go_both_ways() {
-        for kind in KINDS {
+        for kind in Kind::ALL {
             assert_eq!(type_name(kind), format!("{PREFIX}{}{SUFFIX}", kind.name()));
             assert_eq!(kind_of(type_name(kind)), Some(kind));
         }
