@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["statement", "envelope", "ledger", "reason", "dossier_service", "node_service"]
+    let files = ["snapshot", "statement", "envelope", "ledger", "reason", "dossier_service", "node_service"]
         .map(|name| format!("lienthong/v1/{name}.proto"));
     println!("cargo:rerun-if-changed=lienthong");
     let set = protox::compile(files, ["."])?;

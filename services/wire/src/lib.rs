@@ -12,5 +12,6 @@ pub mod keys;
 pub mod limits;
 pub mod record;
 mod scan;
+pub mod snapshot;
 pub mod statement;
 pub mod verify;

@@ -1,0 +1,101 @@
+//! Bringing the queues level with the ledger: the rows of everything after their mark.
+
+use super::BootError;
+use super::replay::Replayed;
+use crate::engine::records::decode;
+use crate::engine::rows;
+use lienthong_core::custody::state::State;
+use lienthong_core::ids::{AgencyId, TrackId};
+use lienthong_core::record::Record;
+use lienthong_core::statement::Body;
+use lienthong_store::queues::{Change, Queues, Table};
+use lienthong_store::{Position, StoredRecord};
+use std::collections::BTreeSet;
+
+/// Changes applied at one go: enough to be quick, few enough to bound the memory.
+const CHUNK: usize = 8_192;
+/// Rows of the outbox read at one go.
+const PAGE: usize = 1_024;
+
+/// Fills in what the queues lack. Running it again changes nothing.
+pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String>) -> Result<(), BootError> {
+    let reader = replayed.ledger.reader();
+    let end = replayed.ledger.end_position();
+    if queues.mark().is_some_and(|mark| mark > end) {
+        queues.reset("the queues are of a longer ledger than this one")?;
+        report.push("queues rebuilt: they were of a longer ledger than this one".into());
+    }
+    let from = queues.mark().unwrap_or_else(|| reader.start());
+    if from == end {
+        return Ok(());
+    }
+    let mut filling = Filling { queues, from, changes: Vec::new(), touched: BTreeSet::new() };
+    let mut commits = 0_u64;
+    for commit in reader.scan(from) {
+        for stored in commit? {
+            filling.record(replayed, stored)?;
+        }
+        commits += 1;
+    }
+    for (agency, id) in std::mem::take(&mut filling.touched) {
+        let state = replayed.states.get(&agency);
+        if let Some((state, track)) = state.and_then(|s| s.track(&id).map(|t| (s, t))) {
+            filling.add(rows::dossier_rows(state, &id, track))?;
+        }
+    }
+    for state in replayed.states.values() {
+        filling.outbox(state)?;
+    }
+    queues.apply(end, filling.changes)?;
+    report.push(format!("queues brought level with the ledger: {commits} commits"));
+    Ok(())
+}
+
+struct Filling<'a> {
+    queues: &'a Queues,
+    from: Position,
+    changes: Vec<Change>,
+    touched: BTreeSet<(AgencyId, TrackId)>,
+}
+
+impl Filling<'_> {
+    fn record(&mut self, replayed: &Replayed, stored: StoredRecord) -> Result<(), BootError> {
+        let (agency, index, position) = (stored.agency.clone(), stored.index, stored.position);
+        let Some(state) = replayed.states.get(&agency) else { return Ok(()) };
+        let record = decode(stored)?;
+        if let Record::Statement(record) = &record {
+            match &record.statement.body {
+                Body::Received(items) => {
+                    let tracks = items.iter().filter_map(|i| state.transfers.get(&i.tid));
+                    self.touched.extend(tracks.map(|id| (agency.clone(), *id)));
+                }
+                Body::Ack(items) => self.touched.extend(items.iter().map(|i| (agency.clone(), i.track))),
+                _ => self.touched.extend(record.statement.track().map(|id| (agency.clone(), id))),
+            }
+        }
+        let event = rows::event_row(state, index.0, &record);
+        self.add(event.into_iter().chain([rows::record_row(&agency, index.0, position)]))
+    }
+
+    /// The outbox is small: its rows are those of the state, whatever they were.
+    fn outbox(&mut self, state: &State) -> Result<(), BootError> {
+        let prefix = rows::of_agency(&state.me);
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.queues.scan(Table::Outbox, &prefix, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            self.add(page.into_iter().map(|(key, _)| Change::Delete(Table::Outbox, key)))?;
+        }
+        self.add(state.outbox.rows().map(|((index, to), _)| rows::outbox_row(state, *index, to)))
+    }
+
+    /// Until the last chunk the mark stays where it was, so that an interrupted filling begins again.
+    fn add(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), BootError> {
+        self.changes.extend(changes);
+        if self.changes.len() >= CHUNK {
+            self.queues.apply(self.from, std::mem::take(&mut self.changes))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What was decided together and becomes durable together, and what may be told then.
+
+use super::events::{Level, Release, TransferKey, Waiter};
+use lienthong_core::ids::AgencyId;
+use lienthong_core::node::Batch;
+use lienthong_link::Ack;
+use lienthong_store::queues::Change;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Work of one group that waits for its commit.
+#[derive(Default)]
+pub(crate) struct Group {
+    /// Replies to callers.
+    pub(crate) replies: Vec<Release>,
+    /// Messages that may be taken off the courier.
+    pub(crate) acks: Vec<Ack>,
+    /// Roughly the bytes its records will take.
+    pub(crate) bytes: usize,
+    /// Inputs taken.
+    pub(crate) inputs: usize,
+}
+
+/// Bytes of one group: below half of the store's largest commit, so that with the last input it still fits.
+pub(crate) const GROUP_BYTES: usize = 1 << 20;
+/// Inputs of one group: what a commit of a millisecond can carry without making the first wait for the last.
+pub(crate) const GROUP_INPUTS: usize = 1_024;
+
+impl Group {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.replies.is_empty() && self.acks.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= GROUP_BYTES || self.inputs >= GROUP_INPUTS
+    }
+
+    /// Everything in it is durable: tell.
+    pub(crate) fn release(self) {
+        self.replies.into_iter().for_each(|reply| reply());
+        self.acks.into_iter().for_each(Ack::ack);
+    }
+}
+
+/// A group whose records are on their way to the disk.
+pub(crate) struct Committing {
+    pub(crate) group: Group,
+    /// Transfers that reached a level.
+    pub(crate) reached: Vec<(TransferKey, Level)>,
+    /// The states as of this commit, when a snapshot is due.
+    pub(crate) frozen: Option<Vec<lienthong_core::custody::state::State>>,
+}
+
+/// Records of one agency in a commit, with the rows they lead to.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) agency: AgencyId,
+    pub(crate) batch: Batch,
+    pub(crate) rows: Vec<Change>,
+}
+
+/// Callers who wait for a level of a transfer.
+#[derive(Default)]
+pub(crate) struct Waiters(BTreeMap<TransferKey, VecDeque<Waiter>>);
+
+impl Waiters {
+    pub(crate) fn add(&mut self, key: TransferKey, waiter: Waiter) {
+        self.0.entry(key).or_default().push_back(waiter);
+    }
+
+    /// Tells those whose level is reached, and forgets those who went away.
+    pub(crate) fn reached(&mut self, key: &TransferKey, level: Level) {
+        let Some(waiting) = self.0.remove(key) else { return };
+        let mut left = VecDeque::new();
+        for waiter in waiting {
+            if waiter.level <= level {
+                let _ = waiter.reached.send(level);
+            } else if !waiter.reached.is_closed() {
+                left.push_back(waiter);
+            }
+        }
+        if !left.is_empty() {
+            self.0.insert(key.clone(), left);
+        }
+    }
+
+    /// Forgets callers who stopped waiting.
+    pub(crate) fn prune(&mut self) {
+        self.0.retain(|_, waiting| {
+            waiting.retain(|w| !w.reached.is_closed());
+            !waiting.is_empty()
+        });
+    }
+}

@@ -1,0 +1,72 @@
+//! What others hold of the loop: a bounded way in, and answers that are durable when they come.
+
+use super::Hosts;
+use super::events::{Done, Event, Level, Waiter};
+use lienthong_core::ids::AgencyId;
+use lienthong_core::node::Input;
+use lienthong_core::reason::Reason;
+use tokio::sync::{mpsc, oneshot};
+
+/// A way into the loop.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    events: mpsc::Sender<Event>,
+}
+
+impl Handle {
+    pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
+        Self { events }
+    }
+
+    /// Gives an input to an agency; the answer is durable. A full queue is told at once ([`Reason::Overloaded`]):
+    /// nothing was promised.
+    ///
+    /// # Errors
+    /// The core's rejection, or one of 5xx when the node could not take it.
+    pub async fn input(&self, agency: AgencyId, input: Input) -> Result<Done, Reason> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Event::Input { agency, input: Box::new(input), waiter: None, reply })?;
+        answer.await.map_err(|_| Reason::StorageFailed)?
+    }
+
+    /// The same, and a receiver that tells when the transfer the input makes reaches `level`.
+    ///
+    /// # Errors
+    /// As [`Self::input`].
+    pub async fn input_until(
+        &self,
+        agency: AgencyId,
+        input: Input,
+        level: Level,
+    ) -> Result<(Done, oneshot::Receiver<Level>), Reason> {
+        let (reply, answer) = oneshot::channel();
+        let (reached, at_level) = oneshot::channel();
+        let waiter = Some(Waiter { level, reached });
+        self.send(Event::Input { agency, input: Box::new(input), waiter, reply })?;
+        let done = answer.await.map_err(|_| Reason::StorageFailed)??;
+        Ok((done, at_level))
+    }
+
+    /// Reads the state. The result is given when everything it may show is durable.
+    ///
+    /// # Errors
+    /// One of 5xx when the node could not take it.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Hosts) -> T + Send + 'static,
+    ) -> Result<T, Reason> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Event::Look(Box::new(move |hosts| {
+            let seen = look(hosts);
+            Box::new(move || drop(reply.send(seen)))
+        })))?;
+        answer.await.map_err(|_| Reason::StorageFailed)
+    }
+
+    pub(crate) fn send(&self, event: Event) -> Result<(), Reason> {
+        self.events.try_send(event).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => Reason::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Reason::ShuttingDown,
+        })
+    }
+}

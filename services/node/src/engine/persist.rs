@@ -1,0 +1,118 @@
+//! The one thread that writes the ledger: sign, append, `fdatasync`, and only then tell the loop.
+
+use super::group::Part;
+use super::recent::Recent;
+use bytes::Bytes;
+use lienthong_core::durable::Durable;
+use lienthong_core::ids::AgencyId;
+use lienthong_core::record::{Origin, Record};
+use lienthong_store::queues::Change;
+use lienthong_store::{Ledger, NewRecord, Position, StoreError};
+use lienthong_wire::keys::Signer;
+use lienthong_wire::record::encode_record;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// What is to become durable together.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// It is.
+#[derive(Debug)]
+pub(crate) struct Persisted {
+    pub(crate) durable: Durable,
+    /// Agencies with a batch in it, in order.
+    pub(crate) agencies: Vec<AgencyId>,
+    /// Rows to write, and the ledger position they reflect.
+    pub(crate) rows: Vec<Change>,
+    pub(crate) end: Position,
+    pub(crate) physical_head: lienthong_core::ids::Digest,
+    pub(crate) records: u64,
+    pub(crate) took: Duration,
+}
+
+/// When nothing follows a commit for this long, an idle mark proves it: soon enough that a torn tail is almost never
+/// in doubt, late enough to cost nothing under load.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// Runs until the loop lets go of its end. An error is final: a failed sync is never tried again.
+pub(crate) fn run(
+    mut ledger: Ledger,
+    signers: &BTreeMap<AgencyId, Signer>,
+    recent: &Recent,
+    jobs: &Receiver<Job>,
+    done: &mpsc::Sender<Persisted>,
+) -> Result<(), StoreError> {
+    let mut marked = false;
+    loop {
+        let job = match jobs.recv_timeout(if marked { Duration::from_secs(3_600) } else { IDLE }) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => {
+                ledger.idle_mark()?;
+                marked = true;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return ledger.idle_mark(),
+        };
+        marked = false;
+        let persisted = persist(&mut ledger, signers, recent, job)?;
+        if done.blocking_send(persisted).is_err() {
+            return ledger.idle_mark();
+        }
+    }
+}
+
+fn persist(
+    ledger: &mut Ledger,
+    signers: &BTreeMap<AgencyId, Signer>,
+    recent: &Recent,
+    job: Job,
+) -> Result<Persisted, StoreError> {
+    let started = Instant::now();
+    let mut new = Vec::new();
+    let (mut agencies, mut rows) = (Vec::new(), Vec::new());
+    for part in job.parts {
+        for (index, mut record) in (part.batch.first.0..).zip(part.batch.records) {
+            sign(&mut record, &signers[&part.agency]);
+            let encoded = encode_record(&record);
+            new.push(NewRecord {
+                agency: part.agency.clone(),
+                index: lienthong_core::ids::LedgerIndex(index),
+                payload: encoded.payload.into(),
+                proof: Bytes::from_owner(encoded.proof),
+                body: encoded.body.map(Bytes::from_owner),
+            });
+            recent.keep(&part.agency, index, record);
+        }
+        agencies.push(part.agency);
+        rows.extend(part.rows);
+    }
+    let places: Vec<(AgencyId, u64)> = new.iter().map(|r| (r.agency.clone(), r.index.0)).collect();
+    let appended = ledger.append(new)?;
+    for ((agency, index), position) in places.iter().zip(&appended.positions) {
+        rows.push(super::rows::record_row(agency, *index, *position));
+    }
+    Ok(Persisted {
+        durable: appended.durable,
+        agencies,
+        rows,
+        end: ledger.end_position(),
+        physical_head: ledger.physical_head(),
+        records: places.len() as u64,
+        took: started.elapsed(),
+    })
+}
+
+fn sign(record: &mut Record, signer: &Signer) {
+    if let Record::Statement(record) = record
+        && record.origin == Origin::Made
+    {
+        let statement = Arc::make_mut(&mut record.statement);
+        statement.sealed = signer.sign_sealed(statement.body.kind(), &statement.sealed);
+    }
+}

@@ -1,0 +1,71 @@
+//! The one thread that writes the queues, behind the ledger and never before it.
+
+use lienthong_store::Position;
+use lienthong_store::queues::{Change, Queues, QueuesError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Rows of one commit.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) changes: Vec<Change>,
+    /// The ledger position they reflect.
+    pub(crate) mark: Position,
+}
+
+/// Commits whose rows may wait: a second of the highest load. Then the loop waits for the queues.
+pub(crate) const WAITING: usize = 1_024;
+
+/// How often the rows are made durable. What is lost is written again from the ledger at the next start.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// How far the queues are.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    reached: watch::Receiver<Position>,
+    durable: watch::Receiver<Position>,
+}
+
+impl Applied {
+    pub(crate) fn new(reached: watch::Receiver<Position>, durable: watch::Receiver<Position>) -> Self {
+        Self { reached, durable }
+    }
+
+    /// Waits until the rows reflect everything that is durable now, so that a caller finds what it was told of.
+    /// `false` when the queues have stopped.
+    pub(crate) async fn caught_up(&mut self) -> bool {
+        let durable = *self.durable.borrow();
+        self.reached.wait_for(|reached| *reached >= durable).await.is_ok()
+    }
+
+    /// Waits until there are more rows. `false` when the queues have stopped.
+    pub(crate) async fn more(&mut self) -> bool {
+        self.reached.changed().await.is_ok()
+    }
+}
+
+/// Runs until the loop lets go of its end. An error stops the node: at the next start the queues are set aside and
+/// filled from the ledger.
+pub(crate) fn run(
+    queues: &Arc<Queues>,
+    mut rows: mpsc::Receiver<Rows>,
+    reached: &watch::Sender<Position>,
+) -> Result<(), QueuesError> {
+    let mut flushed = Instant::now();
+    while let Some(next) = rows.blocking_recv() {
+        let mut changes = next.changes;
+        let mut mark = next.mark;
+        while let Ok(more) = rows.try_recv() {
+            changes.extend(more.changes);
+            mark = more.mark;
+        }
+        queues.apply(mark, changes)?;
+        reached.send_replace(mark);
+        if flushed.elapsed() >= FLUSH_EVERY {
+            queues.flush()?;
+            flushed = Instant::now();
+        }
+    }
+    queues.flush()
+}

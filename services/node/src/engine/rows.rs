@@ -1,0 +1,149 @@
+//! Rows of the queues: what they are called, what is in them, and which ones a batch changes.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | Records | agency, index | position in the ledger |
+//! | Outbox | agency, index, receiver | `OutboxRow` |
+//! | Inbox | agency, index | `InboxEvent` |
+//! | Dossiers | agency, track | `Dossier` |
+//! | States | agency, phase, track | nothing |
+//!
+//! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian.
+
+use crate::grpc::shape;
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::Track;
+use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
+use lienthong_core::node::Batch;
+use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::statement::Body;
+use lienthong_proto::v1;
+use lienthong_store::Position;
+use lienthong_store::queues::{Change, Table};
+use prost::Message;
+
+/// Phases a dossier may be listed under.
+const PHASES: [v1::Phase; 7] = [
+    v1::Phase::Followed,
+    v1::Phase::Held,
+    v1::Phase::Offered,
+    v1::Phase::Inbox,
+    v1::Phase::Gone,
+    v1::Phase::Out,
+    v1::Phase::Closed,
+];
+
+/// Beginning of all keys of an agency.
+pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
+    [agency.as_str().as_bytes(), &[0]].concat()
+}
+
+/// Key of a record, of its event in the inbox, and beginning of its rows in the outbox.
+pub(crate) fn record_key(agency: &AgencyId, index: u64) -> Vec<u8> {
+    [&of_agency(agency)[..], &index.to_be_bytes()].concat()
+}
+
+/// Key of a dossier.
+pub(crate) fn dossier_key(agency: &AgencyId, track: &TrackId) -> Vec<u8> {
+    [&of_agency(agency)[..], &track.0].concat()
+}
+
+/// Beginning of the keys of dossiers in a phase.
+pub(crate) fn phase_prefix(agency: &AgencyId, phase: v1::Phase) -> Vec<u8> {
+    [&of_agency(agency)[..], &[phase as u8]].concat()
+}
+
+fn outbox_key(agency: &AgencyId, index: LedgerIndex, to: &AgencyId) -> Vec<u8> {
+    [&record_key(agency, index.0)[..], to.as_str().as_bytes()].concat()
+}
+
+/// The row that says where a record is.
+pub(crate) fn record_row(agency: &AgencyId, index: u64, position: Position) -> Change {
+    Change::Put(Table::Records, record_key(agency, index), position.to_bytes().to_vec())
+}
+
+/// Rows a batch changes, for the state right after it.
+pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
+    let mut rows = Vec::new();
+    for (index, record) in (batch.first.0..).zip(&batch.records) {
+        rows.extend(event_row(state, index, record));
+    }
+    for key in &batch.rows {
+        rows.push(outbox_row(state, key.0, &key.1));
+    }
+    for id in &batch.touched {
+        if let Some(track) = state.track(id) {
+            rows.extend(dossier_rows(state, id, track));
+        }
+    }
+    rows
+}
+
+/// A row of the outbox, or its end.
+pub(crate) fn outbox_row(state: &State, index: LedgerIndex, to: &AgencyId) -> Change {
+    let key = outbox_key(&state.me, index, to);
+    match state.outbox.row(&(index, to.clone())) {
+        Some(row) => {
+            Change::Put(Table::Outbox, key, shape::outbox_row(index, to, row, None, 0).encode_to_vec())
+        }
+        None => Change::Delete(Table::Outbox, key),
+    }
+}
+
+/// A dossier, and the one phase it is listed under.
+pub(crate) fn dossier_rows(state: &State, id: &TrackId, track: &Track) -> Vec<Change> {
+    let dossier = shape::dossier(state, id, track);
+    let mut rows: Vec<Change> = PHASES
+        .iter()
+        .map(|phase| {
+            let key = [&phase_prefix(&state.me, *phase)[..], &id.0].concat();
+            if *phase == dossier.phase() {
+                Change::Put(Table::States, key, Vec::new())
+            } else {
+                Change::Delete(Table::States, key)
+            }
+        })
+        .collect();
+    rows.push(Change::Put(Table::Dossiers, dossier_key(&state.me, id), dossier.encode_to_vec()));
+    rows
+}
+
+/// The event of a record that came in, if it is news for an officer.
+pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
+    let Record::Statement(record) = record else { return None };
+    let event = event(state, index, record)?;
+    Some(Change::Put(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
+}
+
+fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
+    use v1::InboxEventKind as K;
+    let statement = &*record.statement;
+    if record.origin != Origin::Taken {
+        return None;
+    }
+    let id = statement.track()?;
+    let track = state.track(&id)?;
+    let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
+    let (kind, tid) = match &statement.body {
+        Body::Offer(offer) if offer.to == state.me => (K::Offered, Some(statement.sid())),
+        Body::Accept(b) if given(&b.tid) => (K::Accepted, Some(b.tid)),
+        Body::Refuse(b) if given(&b.tid) => (K::Refused, Some(b.tid)),
+        Body::Cancel(b) => (K::Recalled, Some(b.tid)),
+        Body::Offer(_) => (K::Followed, Some(statement.sid())),
+        Body::Accept(b) => (K::Followed, Some(b.tid)),
+        Body::Refuse(b) => (K::Followed, Some(b.tid)),
+        Body::Note(_) | Body::Completed(_) | Body::Returned(_) => (K::Followed, None),
+        Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => return None,
+    };
+    Some(v1::InboxEvent {
+        cursor: index,
+        kind: kind as i32,
+        dossier_id: id.to_string(),
+        dossier_code: track.code.to_string(),
+        hand_off_id: tid.map_or_else(String::new, |t| t.to_string()),
+        from: statement.claim.agency.to_string(),
+        statement_id: statement.sid().to_string(),
+        made_at_ms: statement.claim.made_at.0,
+        undecided: false,
+    })
+}

@@ -1,0 +1,310 @@
+//! The loop itself.
+
+use super::events::{Arrived, Done, Event, Level, Opened, Waiter};
+use super::group::{Committing, Group, Part, Waiters};
+use super::persist::{Job, Persisted};
+use super::queuer::Rows;
+use super::{Clock, Hosts, rows};
+use lienthong_core::ids::{AgencyId, Digest};
+use lienthong_core::node::{Answer, Dispatch, Input};
+use lienthong_core::reason::Reason;
+use lienthong_core::record::Quarantined;
+use lienthong_runtime::Metrics;
+use lienthong_store::Position;
+use lienthong_wire::chain;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// The loop's ends of all channels.
+pub(crate) struct Engine {
+    pub(crate) hosts: Hosts,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) queue_rows: mpsc::Sender<Rows>,
+    pub(crate) dispatches: mpsc::Sender<Vec<Dispatch>>,
+    pub(crate) durable: watch::Sender<Position>,
+    pub(crate) snapshots: super::snapshot::Taker,
+    pub(crate) commits: u64,
+    pub(crate) group: Group,
+    pub(crate) committing: Option<Committing>,
+    pub(crate) waiters: Waiters,
+}
+
+/// Why the loop ended other than by being told to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Fatal {
+    /// The store failed; what it said is in the log of its own thread.
+    #[error("the store has failed: what was not acknowledged is unknown, what was acknowledged is safe")]
+    Store,
+    /// A statement with this agency's signature is not in its ledger.
+    #[error(
+        "a statement signed by {0} came from a peer and is not in its ledger: another copy of this agency is running, \
+         or this data folder is an old copy. Nothing more is done, to keep one custodian"
+    )]
+    RunsTwice(AgencyId),
+}
+
+impl Engine {
+    /// Runs until `stop`, then lets the last commit finish.
+    pub(crate) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut arrivals: mpsc::Receiver<Arrived>,
+        mut persisted: mpsc::Receiver<Persisted>,
+        stop: CancellationToken,
+    ) -> Result<(), Fatal> {
+        let mut prune = tokio::time::interval(std::time::Duration::from_secs(10));
+        self.commit()?;
+        loop {
+            let open = !self.group.is_full() && !stop.is_cancelled();
+            let wake = self.next_timeout();
+            tokio::select! {
+                biased;
+                done = persisted.recv() => self.on_persisted(done.ok_or(Fatal::Store)?).await?,
+                event = events.recv(), if open => match event {
+                    Some(event) => self.on_event(event),
+                    None => return Ok(()),
+                },
+                Some(arrived) = arrivals.recv(), if open => self.on_arrived(arrived)?,
+                () = tokio::time::sleep_until(wake), if open => self.on_timeout(),
+                _ = prune.tick() => self.waiters.prune(),
+                () = stop.cancelled(), if !stop.is_cancelled() || self.idle() => {}
+            }
+            if !stop.is_cancelled() {
+                self.take_ready(&mut events, &mut arrivals)?;
+            }
+            self.commit()?;
+            if stop.is_cancelled() && self.idle() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.committing.is_none() && self.group.is_empty()
+    }
+
+    /// Whatever else is ready goes into the same group.
+    fn take_ready(
+        &mut self,
+        events: &mut mpsc::Receiver<Event>,
+        arrivals: &mut mpsc::Receiver<Arrived>,
+    ) -> Result<(), Fatal> {
+        while !self.group.is_full() {
+            match (events.try_recv(), arrivals.try_recv()) {
+                (Err(_), Err(_)) => break,
+                (event, arrived) => {
+                    event.into_iter().for_each(|e| self.on_event(e));
+                    arrived.into_iter().try_for_each(|a| self.on_arrived(a))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_timeout(&self) -> tokio::time::Instant {
+        let next = self.hosts.values().filter_map(|h| h.node.poll_timeout()).min();
+        let far = tokio::time::Instant::now() + std::time::Duration::from_secs(3_600);
+        next.map_or(far, |at| self.clock.at(at))
+    }
+
+    fn on_timeout(&mut self) {
+        let now = self.clock.now();
+        let due = self.hosts.values_mut().flat_map(|h| h.node.handle_timeout(now)).collect();
+        self.dispatch(due);
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Input { agency, input, waiter, reply } => self.on_input(agency, *input, waiter, reply),
+            Event::Look(look) => {
+                let release = look(&self.hosts);
+                self.group.replies.push(release);
+            }
+            Event::Trouble { agency, peer, trouble } => {
+                if let Some(host) = self.hosts.get_mut(&agency) {
+                    let _ = host.node.step(self.clock.now(), Input::Trouble(peer, trouble));
+                }
+            }
+        }
+    }
+
+    fn on_input(
+        &mut self,
+        agency: AgencyId,
+        input: Input,
+        waiter: Option<Waiter>,
+        reply: oneshot::Sender<Result<Done, Reason>>,
+    ) {
+        self.group.inputs += 1;
+        self.group.bytes += size_of_input(&input);
+        let kind = kind_of_input(&input);
+        let answer = match self.hosts.get_mut(&agency) {
+            None => Err(Reason::AgencyNotHosted),
+            Some(host) => host.node.step(self.clock.now(), input).map(|answer| {
+                let state = host.node.state();
+                let (id, sid, index, repeated) = match answer {
+                    Answer::Done { track, sid, index, repeated } => (track, sid, index, repeated),
+                    Answer::Noted(index) => (Digest::ZERO, Digest::ZERO, index, false),
+                    Answer::Nothing => (Digest::ZERO, Digest::ZERO, state.next, false),
+                };
+                Done::about(state.track(&id), id, sid, index, repeated)
+            }),
+        };
+        let (outcome, reason) = answer.as_ref().map_or_else(|r| ("refused", r.number()), |_| ("done", 0));
+        self.metrics.command(kind, outcome, reason);
+        if let (Ok(done), Some(waiter)) = (&answer, waiter) {
+            if waiter.level <= done.level {
+                let _ = waiter.reached.send(done.level);
+            } else {
+                self.waiters.add((agency, done.sid), waiter);
+            }
+        }
+        // A refusal may rest on something that is not durable yet, so it waits like everything else.
+        self.group.replies.push(Box::new(move || drop(reply.send(answer))));
+    }
+
+    fn on_arrived(&mut self, arrived: Arrived) -> Result<(), Fatal> {
+        let Arrived { from, to, envelopes, ack } = arrived;
+        self.group.inputs += 1;
+        for Opened { bytes, arrival } in envelopes {
+            self.group.bytes += bytes.len();
+            let Some(host) = self.hosts.get_mut(&to) else { continue };
+            let now = self.clock.now();
+            let stepped = arrival.and_then(|arrival| {
+                self.metrics.received(arrival.statement.body.kind().name(), 1);
+                host.node.step(now, Input::Arrival(*arrival))
+            });
+            let Err(reason) = stepped else { continue };
+            if reason == Reason::OwnStatementUnknown {
+                return Err(Fatal::RunsTwice(to));
+            }
+            self.metrics.quarantined(from.as_str(), reason.number());
+            tracing::warn!(%from, %to, reason = reason.number(), "an envelope is kept in quarantine");
+            let kept = Quarantined {
+                from: from.clone(),
+                reason,
+                sha256: chain::payload_hash(&bytes),
+                length: bytes.len() as u64,
+                at: now.wall,
+                bytes: Some(Arc::from(&bytes[..])),
+            };
+            if host.node.step(now, Input::Quarantine(kept)).is_err() {
+                tracing::error!(%from, %to, "the quarantine for this peer is full: an envelope is dropped");
+            }
+        }
+        self.group.acks.push(ack);
+        Ok(())
+    }
+
+    /// Sends what was decided to the disk, unless an earlier commit is on its way.
+    fn commit(&mut self) -> Result<(), Fatal> {
+        if self.committing.is_some() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let (mut parts, mut reached) = (Vec::new(), Vec::new());
+        for (agency, host) in &mut self.hosts {
+            let Some(batch) = host.node.batch(now) else { continue };
+            let state = host.node.state();
+            let rows = rows::of_batch(state, &batch);
+            for track in batch.touched.iter().filter_map(|id| state.track(id)) {
+                let transfers = track.transfers.iter();
+                reached.extend(transfers.map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
+            }
+            parts.push(Part { agency: agency.clone(), batch, rows });
+        }
+        let group = std::mem::take(&mut self.group);
+        if parts.is_empty() {
+            group.release();
+            return Ok(());
+        }
+        let records = parts.iter().map(|p: &Part| p.batch.records.len() as u64).sum();
+        let frozen = self.snapshots.freeze(&self.hosts, records);
+        self.committing = Some(Committing { group, reached, frozen });
+        self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)
+    }
+
+    /// A commit is durable: now it may be spoken of.
+    async fn on_persisted(&mut self, persisted: Persisted) -> Result<(), Fatal> {
+        self.commits += 1;
+        crash_point(self.commits);
+        let Some(committing) = self.committing.take() else { return Err(Fatal::Store) };
+        let now = self.clock.now();
+        let mut out = Vec::new();
+        for agency in &persisted.agencies {
+            if let Some(host) = self.hosts.get_mut(agency) {
+                out.extend(host.node.advance(now, &persisted.durable));
+            }
+        }
+        self.dispatch(out);
+        self.durable.send_replace(persisted.end);
+        if persisted.records > 0 {
+            self.metrics.commit(persisted.records, persisted.took);
+        }
+        if let Some(states) = committing.frozen {
+            self.snapshots.save(states, &persisted);
+        }
+        if !persisted.rows.is_empty() {
+            let rows = Rows { changes: persisted.rows, mark: persisted.end };
+            self.queue_rows.send(rows).await.map_err(|_| Fatal::Store)?;
+        }
+        committing.reached.iter().for_each(|(key, level)| self.waiters.reached(key, *level));
+        committing.group.release();
+        Ok(())
+    }
+
+    fn dispatch(&self, out: Vec<Dispatch>) {
+        if !out.is_empty() && self.dispatches.try_send(out).is_err() {
+            tracing::debug!("the dispatcher is full: the courier will send again");
+        }
+    }
+}
+
+fn size_of_input(input: &Input) -> usize {
+    use lienthong_core::custody::command::Act;
+    match input {
+        Input::Command(command) => match &command.act {
+            Act::Submit(submit) => 1_024 + submit.content.as_ref().map_or(0, |(_, bytes)| bytes.len()),
+            _ => 1_024,
+        },
+        _ => 1_024,
+    }
+}
+
+fn kind_of_input(input: &Input) -> &'static str {
+    use lienthong_core::custody::command::Act;
+    match input {
+        Input::Command(command) => match &command.act {
+            Act::Submit(_) => "submit",
+            Act::Offer(_) => "offer",
+            Act::Accept { .. } => "accept",
+            Act::Refuse { .. } => "refuse",
+            Act::Recall { .. } => "recall",
+            Act::Note { .. } => "note",
+            Act::Complete { .. } => "complete",
+            Act::Return { .. } => "return",
+            Act::Attest { .. } => "attest",
+        },
+        Input::Arrival(_) => "arrival",
+        Input::Quarantine(_) => "quarantine",
+        Input::Read { .. } => "read",
+        Input::Snapshot(_) => "snapshot",
+        Input::Trouble(..) => "trouble",
+    }
+}
+
+/// In debug builds, `LIENTHONG_KILL_AFTER_COMMIT=n` ends the process as `kill -9` would, between its n-th durable batch
+/// and what that batch lets out: the crash tests go through every n.
+pub(crate) fn crash_point(commits: u64) {
+    if cfg!(debug_assertions)
+        && let Ok(at) = std::env::var("LIENTHONG_KILL_AFTER_COMMIT")
+        && at.parse() == Ok(commits)
+    {
+        let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGKILL);
+    }
+}

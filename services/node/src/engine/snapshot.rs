@@ -1,0 +1,76 @@
+//! Taking snapshots: the states as of one commit, written beside the loop, their hash recorded in each ledger.
+
+use super::Hosts;
+use super::handle::Handle;
+use super::persist::Persisted;
+use lienthong_core::custody::state::State;
+use lienthong_core::node::Input;
+use lienthong_store::{Position, snapshots};
+use lienthong_wire::snapshot::{self, Snapshot};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Takes a snapshot every so many records.
+#[derive(Debug)]
+pub(crate) struct Taker {
+    every: u64,
+    since: u64,
+    dir: PathBuf,
+    handle: Handle,
+    busy: Arc<AtomicBool>,
+}
+
+impl Taker {
+    /// `since` records were replayed at the start, and count.
+    pub(crate) fn new(dir: PathBuf, every: u64, since: u64, handle: Handle) -> Self {
+        Self { every, since, dir, handle, busy: Arc::default() }
+    }
+
+    /// The states to be kept with this commit, when it is time. Tracks are shared, so this copies little.
+    pub(crate) fn freeze(&mut self, hosts: &Hosts, records: u64) -> Option<Vec<State>> {
+        self.since += records;
+        if self.since < self.every || self.busy.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        self.since = 0;
+        Some(hosts.values().map(|h| h.node.state().clone()).collect())
+    }
+
+    /// The commit with these states is durable: write them, then record that in each ledger.
+    pub(crate) fn save(&self, mut states: Vec<State>, persisted: &Persisted) {
+        for state in &mut states {
+            if let Some(head) = persisted.durable.head(&state.me) {
+                state.durable = head;
+            }
+        }
+        let agencies: Vec<_> = states.iter().map(|s| s.me.clone()).collect();
+        let snapshot = Snapshot {
+            position: persisted.end.to_bytes().to_vec(),
+            physical_head: persisted.physical_head,
+            states,
+        };
+        let (dir, index) = (self.dir.clone(), file_index(persisted.end));
+        let (handle, busy) = (self.handle.clone(), self.busy.clone());
+        tokio::spawn(async move {
+            let writing = move || snapshots::save(&dir, index, &snapshot::encode(&snapshot));
+            match tokio::task::spawn_blocking(writing).await {
+                Ok(Ok(sha256)) => {
+                    for agency in agencies {
+                        if let Err(reason) = handle.input(agency, Input::Snapshot(sha256)).await {
+                            tracing::warn!(reason = reason.number(), "a snapshot could not be recorded");
+                        }
+                    }
+                }
+                Ok(Err(error)) => tracing::error!(%error, "a snapshot could not be written"),
+                Err(error) => tracing::error!(%error, "writing a snapshot was cut off"),
+            }
+            busy.store(false, Ordering::Release);
+        });
+    }
+}
+
+/// Rises with the ledger.
+fn file_index(end: Position) -> u64 {
+    u64::from(end.segment) << 32 | u64::from(end.commit)
+}

@@ -1,0 +1,153 @@
+//! What the services share: the way into the loop, the records, and who is asked for.
+
+use super::parse::{Acting, DossierRef, Parsed};
+use super::refusal::Refusal;
+use super::shape;
+use crate::engine::queuer::Applied;
+use crate::engine::{Done, Handle, Hosts, Level, Records};
+use lienthong_core::custody::command::{Act, Command};
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::Phase;
+use lienthong_core::ids::{AgencyId, Digest, Tid, TrackId};
+use lienthong_core::node::Input;
+use lienthong_core::reason::Reason;
+use lienthong_core::record::{CommandRef, TraceContext};
+use lienthong_proto::v1;
+use lienthong_wire::directory::DirectoryFile;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Shared by all calls.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) handle: Handle,
+    pub(crate) records: Records,
+    pub(crate) applied: Applied,
+    pub(crate) directory: Arc<DirectoryFile>,
+    pub(crate) directory_toml: Arc<str>,
+    pub(crate) watchers: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Desk {
+    /// Whether the agency exists at all; whether it is hosted here the loop says.
+    pub(crate) fn known(&self, agency: AgencyId, field: &'static str) -> Parsed<AgencyId> {
+        match self.directory.agency(&agency) {
+            Some(_) => Ok(agency),
+            None => Err(Refusal::field(Reason::UnknownAgency, field)),
+        }
+    }
+
+    /// Reads one agency's state.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        agency: AgencyId,
+        look: impl FnOnce(&State) -> Result<T, Reason> + Send + 'static,
+    ) -> Parsed<T> {
+        let seen = self.look_at_hosts(move |hosts| match hosts.get(&agency) {
+            Some(host) => look(host.node.state()),
+            None => Err(Reason::AgencyNotHosted),
+        });
+        Ok(seen.await??)
+    }
+
+    /// Reads all agencies' states.
+    pub(crate) async fn look_at_hosts<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Hosts) -> T + Send + 'static,
+    ) -> Parsed<T> {
+        Ok(self.handle.look(look).await?)
+    }
+
+    /// The track a reference names at an agency.
+    pub(crate) async fn track(&self, agency: &AgencyId, dossier: DossierRef) -> Parsed<TrackId> {
+        match dossier {
+            DossierRef::Id(id) => Ok(id),
+            DossierRef::Code(code) => self.look(agency.clone(), move |state| by_code(state, &code)).await,
+        }
+    }
+
+    /// The transfer an officer decides on: the one named, or the open offer of the dossier. A repeated call finds its
+    /// answer by its key, whatever has become of the offer.
+    pub(crate) async fn transfer(
+        &self,
+        agency: &AgencyId,
+        dossier: DossierRef,
+        named: &str,
+        call: &CommandRef,
+    ) -> Parsed<Tid> {
+        if !named.is_empty() {
+            return super::parse::digest(named, "hand_off_id");
+        }
+        let key = call.key.clone();
+        let open = move |state: &State| {
+            if state.commands.contains_key(&key) {
+                return Ok(Digest::ZERO);
+            }
+            let id = match dossier {
+                DossierRef::Id(id) => id,
+                DossierRef::Code(code) => by_code(state, &code)?,
+            };
+            let track = state.track(&id).ok_or(Reason::DossierNotFound)?;
+            match track.phase {
+                Phase::Inbox(tid) => Ok(tid),
+                _ => Err(track
+                    .last_transfer()
+                    .filter(|(_, t)| t.to == state.me && t.outcome.is_some())
+                    .map_or(Reason::NotOffered, |_| Reason::AlreadyDecided)),
+            }
+        };
+        self.look(agency.clone(), open).await
+    }
+
+    /// Carries out a command; the answer is durable.
+    pub(crate) async fn command(&self, acting: Acting, call: CommandRef, act: Act) -> Parsed<v1::Done> {
+        let (agency, input) = input(acting, call, act);
+        Ok(done(&self.handle.input(agency, input).await?))
+    }
+
+    /// The same, and when the transfer reaches a level.
+    pub(crate) async fn command_until(
+        &self,
+        acting: Acting,
+        call: CommandRef,
+        act: Act,
+        level: Level,
+    ) -> Parsed<(v1::Done, oneshot::Receiver<Level>)> {
+        let (agency, input) = input(acting, call, act);
+        let (answer, reached) = self.handle.input_until(agency, input, level).await?;
+        Ok((done(&answer), reached))
+    }
+}
+
+fn input(acting: Acting, call: CommandRef, act: Act) -> (AgencyId, Input) {
+    let trace = lienthong_runtime::TraceContext::current().map(|t| {
+        Arc::new(TraceContext {
+            traceparent: t.traceparent().to_owned(),
+            tracestate: t.tracestate().to_owned(),
+        })
+    });
+    (acting.agency, Input::Command(Command { call, officer: acting.officer, trace, act }))
+}
+
+fn by_code(state: &State, code: &str) -> Result<TrackId, Reason> {
+    match state.by_code(code)[..] {
+        [one] => Ok(one),
+        // Several agencies' dossiers with one code: the caller must name one by id.
+        _ => Err(Reason::DossierNotFound),
+    }
+}
+
+pub(crate) fn done(done: &Done) -> v1::Done {
+    v1::Done {
+        dossier_id: done.track.to_string(),
+        dossier_code: done.code.clone(),
+        statement_id: done.sid.to_string(),
+        ledger_index: done.index.0,
+        level: shape::level(done.level) as i32,
+        phase: done.phase.map_or(v1::Phase::Unspecified, |(phase, closed)| shape::phase(phase, closed))
+            as i32,
+        repeated_call: done.repeated,
+    }
+}

@@ -1,0 +1,257 @@
+//! A node that runs: how it is started, and the written order in which it ends.
+
+use crate::boot::{BootError, Booted, boot};
+use crate::engine::group::{Group, Waiters};
+use crate::engine::outgoing::Dispatcher;
+use crate::engine::persist;
+use crate::engine::queuer::{self, Applied};
+use crate::engine::run::Engine;
+use crate::engine::snapshot::Taker;
+use crate::engine::{Clock, Handle, incoming, outgoing};
+use crate::grpc::desk::Desk;
+use crate::grpc::node_service::Ops;
+use crate::grpc::server;
+use lienthong_core::ids::AgencyId;
+use lienthong_link::{EmbeddedConfig, EmbeddedLink, Link, NatsConfig, NatsLink};
+use lienthong_runtime::config::LinkKind;
+use lienthong_runtime::tasks::TaskFailure;
+use lienthong_runtime::{Drain, DrainReport, Metrics, NodeConfig, OnEnd, Readiness, TaskGroup};
+use lienthong_store::{Reader, verify};
+use lienthong_wire::verify::Verifier;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// The agency node.
+#[derive(Debug)]
+pub struct Node;
+
+/// A node that is up.
+pub struct Running {
+    /// Where it serves gRPC.
+    pub address: SocketAddr,
+    /// What an operator should know of the start.
+    pub report: Arc<[String]>,
+    tasks: TaskGroup,
+    readiness: Readiness,
+    grpc: CancellationToken,
+    engine: CancellationToken,
+    bound: Duration,
+    _lock: lienthong_store::lock::DataLock,
+}
+
+/// Ends of the channels between the parts, made at once so that none is unbounded.
+struct Channels {
+    handle: Handle,
+    arrivals: mpsc::Sender<crate::engine::events::Arrived>,
+}
+
+impl Node {
+    /// Brings a node up. `link` is made from the configuration when none is given, as a process with several nodes does.
+    ///
+    /// # Errors
+    /// [`BootError`].
+    pub async fn start(config: &NodeConfig, link: Option<Link>) -> Result<Running, BootError> {
+        let clock = Clock::start();
+        let cloned = config.clone();
+        let booted = tokio::task::spawn_blocking(move || boot(&cloned, clock));
+        let booted = booted.await.map_err(|e| BootError::Io { attempted: "start", source: e.into() })??;
+        tracing::warn!("content is stored in clear until sealing exists: protect the data folder");
+        booted.report.iter().for_each(|line| tracing::warn!(%line, "start report"));
+        let link = match link {
+            Some(link) => link,
+            None => make_link(config).await?,
+        };
+        up(config, clock, booted, link).await
+    }
+}
+
+async fn make_link(config: &NodeConfig) -> Result<Link, BootError> {
+    let section = &config.link;
+    Ok(match section.kind {
+        LinkKind::Embedded => Link::Embedded(EmbeddedLink::new(EmbeddedConfig::default())),
+        LinkKind::Nats => {
+            let nats = NatsConfig {
+                nkey_seed_file: section.nkey_seed_file.clone(),
+                credentials_file: section.credentials_file.clone(),
+                tls_ca: section.tls_ca.clone(),
+                mailbox_bytes: section.mailbox_bytes,
+                per_sender_messages: section.per_sender_messages,
+                ..NatsConfig::new(section.url.clone(), config.node.name.clone())
+            };
+            Link::Nats(NatsLink::connect(nats).await?)
+        }
+    })
+}
+
+async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Result<Running, BootError> {
+    let io = |attempted| move |source| BootError::Io { attempted, source };
+    let listener = TcpListener::bind(config.grpc.listen).await.map_err(io("listen for gRPC"))?;
+    let address = listener.local_addr().map_err(io("listen for gRPC"))?;
+    let (tasks, readiness) = (TaskGroup::new(), Readiness::new());
+    let serving = readiness.latch("gRPC");
+    let (grpc, engine) = (CancellationToken::new(), CancellationToken::new());
+    let report: Arc<[String]> = booted.report.clone().into();
+    let agencies: Vec<AgencyId> = booted.hosts.keys().cloned().collect();
+    let (directory, directory_toml) = (booted.directory.clone(), booted.directory_toml.clone());
+    let verifier = Arc::new(Verifier::new(booted.keys.clone()));
+    let records = booted.records.clone();
+    let (unverified, reader) = (booted.unverified_before, booted.ledger.reader());
+    let lock;
+    let (channels, applied) = {
+        let parts = spawn_engine(config, clock, booted, &link, &tasks, engine.clone())
+            .map_err(io("start a thread"))?;
+        lock = parts.2;
+        (parts.0, parts.1)
+    };
+    if let Some(before) = unverified {
+        scrub(&tasks, config.node.data_dir.clone(), reader, before).map_err(io("start a thread"))?;
+    }
+    for agency in agencies {
+        let opened = readiness.latch("mailboxes");
+        let mailbox = link.open(&agency).await?;
+        opened.open();
+        let (verifier, arrivals) = (verifier.clone(), channels.arrivals.clone());
+        tasks.spawn(format!("mailbox of {agency}"), OnEnd::Expected, async move {
+            incoming::run(mailbox, verifier, arrivals).await;
+        });
+    }
+    let desk = Desk {
+        handle: channels.handle,
+        records,
+        applied,
+        directory,
+        directory_toml,
+        watchers: Arc::new(Semaphore::new(config.limits.watchers)),
+        stop: grpc.clone(),
+    };
+    let ops = Ops {
+        desk: desk.clone(),
+        link,
+        readiness: readiness.clone(),
+        node_name: config.node.name.as_str().into(),
+        report: report.clone(),
+        started_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+    };
+    let prepared = server::prepare(&config.grpc, listener, desk, ops, &readiness).await?;
+    tasks.spawn("gRPC server", OnEnd::Fatal, prepared.serve(grpc.clone()));
+    serving.open();
+    let bound = config.limits.drain();
+    Ok(Running { address, report, tasks, readiness, grpc, engine, bound, _lock: lock })
+}
+
+type Parts = (Channels, Applied, lienthong_store::lock::DataLock);
+
+/// The loop and the three threads around it.
+fn spawn_engine(
+    config: &NodeConfig,
+    clock: Clock,
+    booted: Booted,
+    link: &Link,
+    tasks: &TaskGroup,
+    stop: CancellationToken,
+) -> std::io::Result<Parts> {
+    let (events_in, events) = mpsc::channel(config.limits.commands_waiting);
+    let (arrivals_in, arrivals) = mpsc::channel(incoming::WAITING);
+    let (jobs, jobs_out) = std::sync::mpsc::sync_channel(1);
+    let (persisted_in, persisted) = mpsc::channel(1);
+    let (queue_rows, rows) = mpsc::channel(queuer::WAITING);
+    let (dispatches, dispatched) = mpsc::channel(outgoing::WAITING);
+    let end = booted.ledger.end_position();
+    let (durable, durable_seen) = watch::channel(end);
+    let (reached, reached_seen) = watch::channel(end);
+
+    let handle = Handle::new(events_in);
+    let listed = booted.directory.agencies.iter().map(|a| a.id.to_string());
+    let metrics = Arc::new(Metrics::new(listed));
+    let signers = booted.hosts.iter().map(|(id, h)| (id.clone(), h.signer.clone())).collect();
+    let recent = booted.records.recent.clone();
+    let ledger = booted.ledger;
+    tasks.spawn_blocking("ledger", OnEnd::Fatal, move || {
+        persist::run(ledger, &signers, &recent, &jobs_out, &persisted_in)
+    })?;
+    let queues = booted.records.queues.clone();
+    tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer::run(&queues, rows, &reached))?;
+    let dispatcher = Dispatcher {
+        records: booted.records.clone(),
+        link: link.clone(),
+        handle: handle.clone(),
+        metrics: metrics.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
+    let snapshots = Taker::new(
+        config.node.data_dir.clone(),
+        config.store.snapshot_every_records,
+        booted.replayed,
+        handle.clone(),
+    );
+    let engine = Engine {
+        hosts: booted.hosts,
+        clock,
+        metrics,
+        jobs,
+        queue_rows,
+        dispatches,
+        durable,
+        snapshots,
+        commits: 0,
+        group: Group::default(),
+        committing: None,
+        waiters: Waiters::default(),
+    };
+    tasks.spawn("event loop", OnEnd::Fatal, engine.run(events, arrivals, persisted, stop));
+    let channels = Channels { handle, arrivals: arrivals_in };
+    Ok((channels, Applied::new(reached_seen, durable_seen), booted.lock))
+}
+
+/// Verifies in the background what the snapshot spared the start. A fault stops the node and says where.
+fn scrub(
+    tasks: &TaskGroup,
+    dir: PathBuf,
+    reader: Reader,
+    before: lienthong_store::Position,
+) -> std::io::Result<()> {
+    drop(reader);
+    let stop = tasks.token();
+    tasks.spawn_blocking("scrub", OnEnd::Expected, move || {
+        let found = verify::verify_until(&dir, Some(before), |_, _| {}, |_| {});
+        if let Err(fault) = found {
+            tracing::error!(%fault, "the ledger is damaged: the node stops");
+            stop.cancel();
+        }
+    })
+}
+
+impl Running {
+    /// Waits until everything is up.
+    pub async fn ready(&self) {
+        let _ = self.readiness.wait().await;
+    }
+
+    /// Resolves when the node has to end by itself, with why.
+    pub async fn failed(&self) -> Option<TaskFailure> {
+        self.tasks.shutting_down().await
+    }
+
+    /// Ends in order: no new calls, calls in progress, the last commit, everything else. `at_once` cuts it short.
+    pub async fn shutdown(self, at_once: impl Future) -> DrainReport {
+        let Running { tasks, readiness, grpc, engine, bound, .. } = self;
+        readiness.drain();
+        let third = bound / 3;
+        Drain::new()
+            .step("refuse new calls and finish those in progress", third, async move { grpc.cancel() })
+            .step("make the last commit durable", third, async move { engine.cancel() })
+            .step("end all tasks", third, async move {
+                if let Err(still) = tasks.join(third).await {
+                    tracing::error!(%still, "tasks did not end in time");
+                }
+            })
+            .run(at_once)
+            .await
+    }
+}

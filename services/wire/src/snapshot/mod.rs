@@ -1,0 +1,46 @@
+//! Snapshots of a node's state. They spare replaying; what they say is checked against the ledger that follows.
+
+mod decode;
+mod encode;
+
+pub use decode::decode;
+pub use encode::encode;
+
+use lienthong_core::custody::state::State;
+use lienthong_core::ids::Digest;
+
+/// The states of a node's agencies at one place of its ledger. Each state's `durable` is its ledger's head there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The place, as the store writes it.
+    pub position: Vec<u8>,
+    /// Head of the physical chain before it.
+    pub physical_head: Digest,
+    /// One for each agency.
+    pub states: Vec<State>,
+}
+
+/// A snapshot that cannot be used: go on with an older one, or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the snapshot's {0} is wrong or of another version")]
+pub struct Unusable(pub &'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lienthong_core::ids::AgencyId;
+
+    #[test]
+    fn an_empty_state_comes_back() {
+        let me = AgencyId::parse("xa").unwrap();
+        let snapshot =
+            Snapshot { position: vec![1; 12], physical_head: Digest([7; 32]), states: vec![State::new(me)] };
+        assert_eq!(decode(&encode(&snapshot)), Ok(snapshot));
+    }
+
+    #[test]
+    fn another_format_is_not_read() {
+        assert_eq!(decode(b"\x08\x02"), Err(Unusable("format")));
+        assert_eq!(decode(b"\xff"), Err(Unusable("encoding")));
+    }
+}
