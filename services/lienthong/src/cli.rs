@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{dossier, keys, ledger, play, status, trail};
+use crate::{dev, dossier, fsck, keys, ledger, node, play, status, trail};
 
 /// Liên Thông carries administrative dossiers (hồ sơ) between one-stop desks, and proves every hand-off.
 #[derive(Debug, Parser)]
@@ -18,12 +18,18 @@ pub(crate) struct Cli {
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A small province in one process, with a morning's work played on it
+    Dev(dev::Args),
+    /// One node, of one or several agencies, as a daemon
+    Node(node::Args),
     /// Work with dossiers as an officer of an agency
     Dossier(dossier::Args),
     /// Export the proof of a dossier's trail, or check one without network or database
     Trail(trail::Args),
     /// Verify a ledger at rest
     Ledger(ledger::Args),
+    /// Check a stopped node's ledger and rebuild its queues
+    Fsck(fsck::Args),
     /// Make signing keys
     Keys(keys::Args),
     /// Play a morning: acts of officers, from a text file, against a running node

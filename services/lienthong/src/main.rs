@@ -11,9 +11,13 @@ mod time;
 mod words;
 
 mod control_sheet;
+mod dev;
 mod dossier;
+mod fsck;
+mod hosting;
 mod keys;
 mod ledger;
+mod node;
 mod play;
 mod status;
 mod trail;
@@ -54,8 +58,11 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Node(args) => node::run(args).await,
         Command::Dossier(args) => dossier::run(args, cli.json).await,
         Command::Ledger(args) => ledger::run(args, cli.json),
+        Command::Fsck(args) => fsck::run(args, cli.json),
         Command::Keys(args) => keys::run(args, cli.json),
         Command::Trail(args) => trail::run(args, cli.json).await,
         Command::Play(args) => play::command::run(args).await,

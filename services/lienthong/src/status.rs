@@ -1,12 +1,21 @@
 //! `lienthong status`: what a node holds, what waits, why, since when, and who must act.
 
-use lienthong_proto::v1::{GetStatusRequest, GetStatusResponse, ListPeersRequest, Peer, WaitReason};
+use std::time::Duration;
+
+use lienthong_proto::v1::{
+    GetStatusRequest, GetStatusResponse, ListPeersRequest, ListQuarantineRequest, Peer, WaitReason,
+};
 
 use crate::Outcome;
 use crate::client::{Client, Door};
 use crate::dossier::show::{lines, table};
 use crate::failure::Refusal;
 use crate::{json, time, words};
+
+/// Coming up means opening a mailbox per agency, on a nats-server that has just started.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Between two looks.
+const READY_LOOK: Duration = Duration::from_millis(50);
 
 /// `lienthong status`
 #[derive(Debug, clap::Args)]
@@ -31,6 +40,7 @@ pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
         head(&status);
         agencies(&status);
         waiting(&client, &status).await?;
+        quarantine(&client, &status).await?;
     }
     Ok(if status.ready { Outcome::Fine } else { Outcome::Faulty })
 }
@@ -38,6 +48,23 @@ pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
 /// The node's status.
 pub(crate) async fn ask(client: &Client) -> anyhow::Result<GetStatusResponse> {
     Ok(client.node().get_status(GetStatusRequest {}).await.map_err(Refusal::from)?.into_inner())
+}
+
+/// Waits, within a bound, until the node says that it is ready.
+pub(crate) async fn until_ready(client: &Client) -> anyhow::Result<()> {
+    let deadline = tokio::time::Instant::now() + READY_WITHIN;
+    loop {
+        let status = ask(client).await?;
+        if status.ready {
+            return Ok(());
+        }
+        let waits = status.waiting_for.join(", ");
+        anyhow::ensure!(
+            tokio::time::Instant::now() < deadline,
+            "the node is not ready; it waits for {waits}"
+        );
+        tokio::time::sleep(READY_LOOK).await;
+    }
 }
 
 fn head(status: &GetStatusResponse) {
@@ -57,7 +84,6 @@ fn head(status: &GetStatusResponse) {
         ("Sẵn sàng / ready", ready),
         ("Liên kết / link", format!("{} {} — {link}", status.link_kind, status.link_server)),
         ("Khởi động / started", time::short(started)),
-        ("Lần ghi / commits", status.commits.to_string()),
     ]);
     status.start_report.iter().for_each(|line| println!("  Lúc khởi động / at start: {line}"));
 }
@@ -122,6 +148,30 @@ async fn waiting(client: &Client, status: &GetStatusResponse) -> anyhow::Result<
         println!("Không có gì chờ / nothing waits");
     } else {
         println!("{table}");
+    }
+    Ok(())
+}
+
+/// What could not be processed, one page of each agency: who sent it, and why it was kept.
+async fn quarantine(client: &Client, status: &GetStatusResponse) -> anyhow::Result<()> {
+    let mut table = table(["Cơ quan", "Từ", "Lúc", "Lý do", "Byte", "Sổ cái"]);
+    for agency in status.agencies.iter().filter(|agency| agency.quarantined > 0) {
+        let request =
+            ListQuarantineRequest { agency: agency.agency.clone(), ..ListQuarantineRequest::default() };
+        let page = client.node().list_quarantine(request).await.map_err(Refusal::from)?.into_inner();
+        for kept in page.envelopes {
+            table.add_row([
+                agency.name.clone(),
+                kept.from,
+                time::short(kept.at_ms),
+                kept.reason_name,
+                kept.length.to_string(),
+                format!("#{}", kept.ledger_index),
+            ]);
+        }
+    }
+    if table.row_count() > 0 {
+        println!("Cách ly: không xử lý được / quarantined: could not be processed\n{table}");
     }
     Ok(())
 }
