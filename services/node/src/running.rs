@@ -16,7 +16,7 @@ use lienthong_link::{EmbeddedConfig, EmbeddedLink, Link, NatsConfig, NatsLink};
 use lienthong_runtime::config::LinkKind;
 use lienthong_runtime::tasks::TaskFailure;
 use lienthong_runtime::{Drain, DrainReport, Metrics, NodeConfig, OnEnd, Readiness, TaskGroup};
-use lienthong_store::{Reader, verify};
+use lienthong_store::{Position, verify};
 use lienthong_wire::verify::Verifier;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,10 +38,30 @@ pub struct Running {
     pub report: Arc<[String]>,
     tasks: TaskGroup,
     readiness: Readiness,
-    grpc: CancellationToken,
-    engine: CancellationToken,
+    grpc: Stop,
+    engine: Stop,
     bound: Duration,
     _lock: lienthong_store::lock::DataLock,
+}
+
+/// How a part is told to end, and tells that it has.
+#[derive(Clone, Default)]
+struct Stop {
+    asked: CancellationToken,
+    done: CancellationToken,
+}
+
+impl Stop {
+    /// Runs the part; however it ends, the end is told.
+    async fn around<T>(self, part: impl Future<Output = T>) -> T {
+        let _told = self.done.drop_guard();
+        part.await
+    }
+
+    async fn stop(self) {
+        self.asked.cancel();
+        self.done.cancelled().await;
+    }
 }
 
 /// Ends of the channels between the parts, made at once so that none is unbounded.
@@ -94,30 +114,28 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     let address = listener.local_addr().map_err(io("listen for gRPC"))?;
     let (tasks, readiness) = (TaskGroup::new(), Readiness::new());
     let serving = readiness.latch("gRPC");
-    let (grpc, engine) = (CancellationToken::new(), CancellationToken::new());
+    let (grpc, engine) = (Stop::default(), Stop::default());
     let report: Arc<[String]> = booted.report.clone().into();
     let agencies: Vec<AgencyId> = booted.hosts.keys().cloned().collect();
     let (directory, directory_toml) = (booted.directory.clone(), booted.directory_toml.clone());
     let verifier = Arc::new(Verifier::new(booted.keys.clone()));
     let records = booted.records.clone();
-    let (unverified, reader) = (booted.unverified_before, booted.ledger.reader());
-    let lock;
-    let (channels, applied) = {
-        let parts = spawn_engine(config, clock, booted, &link, &tasks, engine.clone())
-            .map_err(io("start a thread"))?;
-        lock = parts.2;
-        (parts.0, parts.1)
-    };
+    let unverified = booted.unverified_before;
+    let started = spawn_engine(config, clock, booted, &link, &tasks, engine.clone());
+    let (channels, applied, lock) = started.map_err(io("start a thread"))?;
     if let Some(before) = unverified {
-        scrub(&tasks, config.node.data_dir.clone(), reader, before).map_err(io("start a thread"))?;
+        scrub(&tasks, config.node.data_dir.clone(), before).map_err(io("start a thread"))?;
     }
     for agency in agencies {
         let opened = readiness.latch("mailboxes");
         let mailbox = link.open(&agency).await?;
         opened.open();
-        let (verifier, arrivals) = (verifier.clone(), channels.arrivals.clone());
+        let (verifier, arrivals, ending) = (verifier.clone(), channels.arrivals.clone(), tasks.token());
         tasks.spawn(format!("mailbox of {agency}"), OnEnd::Expected, async move {
-            incoming::run(mailbox, verifier, arrivals).await;
+            tokio::select! {
+                () = incoming::run(mailbox, verifier, arrivals) => {}
+                () = ending.cancelled() => {}
+            }
         });
     }
     let desk = Desk {
@@ -127,7 +145,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         directory,
         directory_toml,
         watchers: Arc::new(Semaphore::new(config.limits.watchers)),
-        stop: grpc.clone(),
+        stop: grpc.asked.clone(),
     };
     let ops = Ops {
         desk: desk.clone(),
@@ -138,7 +156,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         started_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
     };
     let prepared = server::prepare(&config.grpc, listener, desk, ops, &readiness).await?;
-    tasks.spawn("gRPC server", OnEnd::Fatal, prepared.serve(grpc.clone()));
+    tasks.spawn("gRPC server", OnEnd::Fatal, grpc.clone().around(prepared.serve(grpc.asked.clone())));
     serving.open();
     let bound = config.limits.drain();
     Ok(Running { address, report, tasks, readiness, grpc, engine, bound, _lock: lock })
@@ -153,7 +171,7 @@ fn spawn_engine(
     booted: Booted,
     link: &Link,
     tasks: &TaskGroup,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> std::io::Result<Parts> {
     let (events_in, events) = mpsc::channel(config.limits.commands_waiting);
     let (arrivals_in, arrivals) = mpsc::channel(incoming::WAITING);
@@ -204,25 +222,19 @@ fn spawn_engine(
         committing: None,
         waiters: Waiters::default(),
     };
-    tasks.spawn("event loop", OnEnd::Fatal, engine.run(events, arrivals, persisted, stop));
+    let asked = stop.asked.clone();
+    tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
     let channels = Channels { handle, arrivals: arrivals_in };
     Ok((channels, Applied::new(reached_seen, durable_seen), booted.lock))
 }
 
 /// Verifies in the background what the snapshot spared the start. A fault stops the node and says where.
-fn scrub(
-    tasks: &TaskGroup,
-    dir: PathBuf,
-    reader: Reader,
-    before: lienthong_store::Position,
-) -> std::io::Result<()> {
-    drop(reader);
-    let stop = tasks.token();
+fn scrub(tasks: &TaskGroup, dir: PathBuf, before: Position) -> std::io::Result<()> {
+    let (group, runtime) = (tasks.clone(), tokio::runtime::Handle::current());
     tasks.spawn_blocking("scrub", OnEnd::Expected, move || {
-        let found = verify::verify_until(&dir, Some(before), |_, _| {}, |_| {});
-        if let Err(fault) = found {
-            tracing::error!(%fault, "the ledger is damaged: the node stops");
-            stop.cancel();
+        if let Err(fault) = verify::verify_until(&dir, Some(before), |_, _| {}, |_| {}) {
+            let _entered = runtime.enter();
+            group.spawn("the ledger is damaged", OnEnd::Fatal, async move { Err(fault) });
         }
     })
 }
@@ -242,10 +254,12 @@ impl Running {
     pub async fn shutdown(self, at_once: impl Future) -> DrainReport {
         let Running { tasks, readiness, grpc, engine, bound, .. } = self;
         readiness.drain();
+        // From here on a part that ends is no failure.
+        tasks.shut_down();
         let third = bound / 3;
         Drain::new()
-            .step("refuse new calls and finish those in progress", third, async move { grpc.cancel() })
-            .step("make the last commit durable", third, async move { engine.cancel() })
+            .step("refuse new calls and finish those in progress", third, grpc.stop())
+            .step("make the last commit durable", third, engine.stop())
             .step("end all tasks", third, async move {
                 if let Err(still) = tasks.join(third).await {
                     tracing::error!(%still, "tasks did not end in time");
