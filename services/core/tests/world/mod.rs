@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// What went wrong, in words; the caller adds where.
 pub type Fault = String;
 
-/// First resend after a second, at most a minute apart, eight at a time.
-pub const TIMING: Timing = Timing { resend_first_ms: 1_000, resend_max_ms: 60_000, window: 8 };
+/// First resend after a second, at most a minute apart, and a window so small that rows wait for it.
+pub const TIMING: Timing = Timing { resend_first_ms: 1_000, resend_max_ms: 60_000, window: 2 };
 
 /// 2024-01-15 08:00 in Viet Nam.
 const MORNING: i64 = 1_705_280_400_000;
@@ -41,8 +41,8 @@ pub struct World {
     pub decided: BTreeMap<(AgencyId, Tid), Sid>,
     /// Commits so far, of all processes.
     pub commits: u64,
-    /// Crash at this commit.
-    pub crash_at: Option<(u64, Crash)>,
+    /// Crash at these commits.
+    pub crash_at: BTreeMap<u64, Crash>,
     /// Whether the planned crash happened since somebody last looked.
     pub crashed: bool,
     pub calls: u64,
@@ -105,7 +105,7 @@ impl World {
             mono: 0,
             decided: BTreeMap::new(),
             commits: 0,
-            crash_at: None,
+            crash_at: BTreeMap::new(),
             crashed: false,
             calls: 0,
         };
@@ -222,7 +222,7 @@ impl World {
     /// Makes the oldest batch of each agency of a process durable, in one commit.
     pub fn commit(&mut self, process: usize) -> Result<(), Fault> {
         self.commits += 1;
-        let crash = self.crash_at.filter(|(at, _)| *at == self.commits).map(|(_, crash)| crash);
+        let crash = self.crash_at.get(&self.commits).copied();
         if crash.is_some() {
             self.crashed = true;
         }

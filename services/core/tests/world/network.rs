@@ -20,6 +20,8 @@ pub struct Letter {
     pub content: Option<Arc<[u8]>>,
     /// How often it was handed over.
     pub delivered: u32,
+    /// Not made by a node.
+    pub forged: bool,
 }
 
 /// What the network says about a receiver.
@@ -56,6 +58,7 @@ impl World {
                 certificate: certificate?,
                 content,
                 delivered: 0,
+                forged: false,
             };
             let trouble = match self.places.get(&letter.to).map(|p| p.mailbox) {
                 Some(Mailbox::Open) => {

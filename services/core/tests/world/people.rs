@@ -95,7 +95,15 @@ impl World {
         let offered = offered.map(|n| self.letters[n].clone());
         let certificate = offered.map_or_else(Vec::new, |l| [l.certificate, vec![l.statement]].concat());
         let (from, to) = (maker.clone(), to.clone());
-        self.letters.push(Letter { from, to, statement, certificate, content: None, delivered: 0 });
+        self.letters.push(Letter {
+            from,
+            to,
+            statement,
+            certificate,
+            content: None,
+            delivered: 0,
+            forged: true,
+        });
         self.letters.len() - 1
     }
 
