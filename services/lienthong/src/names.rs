@@ -62,14 +62,8 @@ impl Names {
 
     /// The name for narrow places: «Xã An Thạnh 1».
     pub(crate) fn short(&self, id: &str) -> String {
-        let name = self.agency(id);
-        let name = name.strip_prefix("Ủy ban nhân dân ").unwrap_or(name);
-        let name = name.split_once(" tỉnh ").map_or(name, |(before, _)| before);
-        let mut letters = name.chars();
-        letters.next().map_or_else(String::new, |first| {
-            // An id stays as it is written.
-            if name == id { name.to_owned() } else { first.to_uppercase().chain(letters).collect() }
-        })
+        // An id stays as it is written.
+        self.agencies.get(id).map_or_else(|| id.to_owned(), |name| shorten(name))
     }
 
     /// A procedure's name, or its code.
@@ -81,6 +75,15 @@ impl Names {
     pub(crate) fn knows_agency(&self, id: &str) -> bool {
         self.agencies.contains_key(id)
     }
+}
+
+/// «Ủy ban nhân dân xã An Thạnh 1» as «Xã An Thạnh 1», «Sở Tư pháp tỉnh Sóc Trăng» as «Sở Tư pháp».
+pub(crate) fn shorten(name: &str) -> String {
+    let name = name.strip_prefix("Ủy ban nhân dân ").unwrap_or(name);
+    // The province itself keeps its name.
+    let name = name.split_once(" tỉnh ").map_or(name, |(before, _)| before);
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

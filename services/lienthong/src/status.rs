@@ -10,6 +10,7 @@ use crate::Outcome;
 use crate::client::{Client, Door};
 use crate::dossier::show::{lines, table};
 use crate::failure::Refusal;
+use crate::names::shorten;
 use crate::{json, time, words};
 
 /// Coming up means opening a mailbox per agency, on a nats-server that has just started.
@@ -115,8 +116,8 @@ pub(crate) fn agencies(status: &GetStatusResponse) {
             a.quarantined,
             a.ledger_size,
         ];
-        let name = if a.name.is_empty() { &a.agency } else { &a.name };
-        table.add_row(std::iter::once(name.clone()).chain(numbers.map(|n| n.to_string())));
+        let name = if a.name.is_empty() { a.agency.clone() } else { shorten(&a.name) };
+        table.add_row(std::iter::once(name).chain(numbers.map(|n| n.to_string())));
     }
     for index in 1..header.len() {
         if let Some(column) = table.column_mut(index) {
@@ -135,8 +136,8 @@ async fn waiting(client: &Client, status: &GetStatusResponse) -> anyhow::Result<
             let reason = words::wait(WaitReason::try_from(peer.reason).unwrap_or_default());
             let count = peer.waiting + peer.in_flight + peer.undecided;
             table.add_row([
-                agency.name.clone(),
-                peer.name.clone(),
+                shorten(&agency.name),
+                shorten(&peer.name),
                 count.to_string(),
                 reason.to_owned(),
                 time::short(peer.oldest_since_ms),
@@ -161,7 +162,7 @@ async fn quarantine(client: &Client, status: &GetStatusResponse) -> anyhow::Resu
         let page = client.node().list_quarantine(request).await.map_err(Refusal::from)?.into_inner();
         for kept in page.envelopes {
             table.add_row([
-                agency.name.clone(),
+                shorten(&agency.name),
                 kept.from,
                 time::short(kept.at_ms),
                 kept.reason_name,

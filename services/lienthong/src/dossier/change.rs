@@ -54,10 +54,7 @@ pub(super) async fn offer(client: &Client, args: act::Offer, json: bool) -> anyh
         wait_ms: if args.wait.is_some() { args.wait_ms } else { 0 },
     };
     let offered = answer(client.dossiers().offer_hand_off(request).await, &key)?;
-    if !json {
-        lines(&[("Chuyển giao / hand-off", offered.hand_off_id)]);
-    }
-    report("Đã giao / offered", offered.done, &key, json)
+    report_with("Đã giao / offered", offered.done, &key, json, Some(offered.hand_off_id))
 }
 
 pub(super) async fn accept(client: &Client, args: act::Accept, json: bool) -> anyhow::Result<()> {
@@ -142,10 +139,23 @@ fn answer<T>(answer: Result<Response<T>, Status>, key: &str) -> anyhow::Result<T
 }
 
 fn report(what: &str, done: Option<Done>, key: &str, json: bool) -> anyhow::Result<()> {
+    report_with(what, done, key, json, None)
+}
+
+fn report_with(
+    what: &str,
+    done: Option<Done>,
+    key: &str,
+    json: bool,
+    hand_off: Option<String>,
+) -> anyhow::Result<()> {
     let done = done.context("the node's answer says nothing of what was done")?;
     if json {
         let mut value = json::value("Done", &done)?;
         value["idempotency_key"] = key.into();
+        if let Some(hand_off) = hand_off {
+            value["hand_off_id"] = hand_off.into();
+        }
         println!("{value:#}");
         return Ok(());
     }
@@ -157,6 +167,11 @@ fn report(what: &str, done: Option<Done>, key: &str, json: bool) -> anyhow::Resu
         ("Mã hồ sơ / code", done.dossier_code),
         ("Định danh / id", done.dossier_id),
         ("Phát biểu / statement", format!("{} (sổ cái #{})", done.statement_id, done.ledger_index)),
+    ]);
+    if let Some(hand_off) = hand_off {
+        lines(&[("Chuyển giao / hand-off", hand_off)]);
+    }
+    lines(&[
         ("Mức xác nhận / level", level.to_owned()),
         ("Trạng thái / phase", phase.to_owned()),
         ("Khóa / key", key.to_owned()),
