@@ -1,0 +1,43 @@
+# Liên Thông. `make` shows what there is; `make run` and `make test` do all the set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+ARGS ?=
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+
+.PHONY: help tools run test lint fmt bench
+
+help: ## show this page
+	@echo 'Liên Thông: chuyển hồ sơ giữa các bộ phận một cửa, có bằng chứng cho từng lần bàn giao'
+	@echo
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make run ARGS=--exit     play the morning and stop'
+	@echo '  cargo nextest run -p lienthong-core     the rules alone, in seconds'
+
+tools: ## fetch the pinned nats-server into .tools/ (no root)
+	@sh deploy/fetch-nats.sh
+
+run: tools ## play a morning of Cù Lao Dung over a real nats-server, and stay up
+	$(CARGO) run -p lienthong -- dev --link nats $(ARGS)
+
+test: tools ## all tests: unit, scenario, property, layering, golden, end to end, crash
+	@sh deploy/fetch-tools.sh || { [ -z "$$CI" ] && echo 'SKIP: the parts of the foreign clients cannot be fetched; their tests will be skipped' >&2; }
+	$(CARGO) build -p lienthong
+ifeq ($(NEXTEST),yes)
+	$(CARGO) nextest run --workspace --no-fail-fast
+else
+	$(CARGO) test --workspace --no-fail-fast
+endif
+	$(CARGO) test --workspace --doc -q
+	tests/deploy-check/run.sh
+
+lint: ## rustfmt and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format
+	$(CARGO) fmt --all
+
+bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
+	$(CARGO) bench -p lienthong-tests --bench speed -- $(ARGS)
