@@ -27,7 +27,7 @@ pub(super) fn text(sheet: &Sheet) -> String {
     out += &format!("\n{}\n\n", table(sheet));
     out += &match sheet.closed {
         true => format!("Hồ sơ đã trả kết quả tại: {}\n", sheet.custodian),
-        false => format!("Cơ quan đang giữ hồ sơ: {}\n", sheet.custodian),
+        false => format!("Theo các phát biểu trên, cơ quan đang giữ hồ sơ: {}\n", sheet.custodian),
     };
     out + "[........] 8 chữ số đầu của phát biểu đã ký; giờ Việt Nam (UTC+7)\n"
 }

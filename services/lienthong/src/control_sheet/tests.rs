@@ -148,7 +148,7 @@ fn an_open_offer_leaves_custody_with_the_giver() {
     part.entries.truncate(3);
     let text = render(&part, &names());
     assert!(text.contains("Chờ tiếp nhận"), "{text}");
-    assert!(text.contains("Cơ quan đang giữ hồ sơ: Ủy ban nhân dân xã An Thạnh 1"), "{text}");
+    assert!(text.contains("cơ quan đang giữ hồ sơ: Ủy ban nhân dân xã An Thạnh 1"), "{text}");
 }
 
 #[test]
