@@ -171,3 +171,123 @@ impl Timing {
         (base * 3 / 4 + base / 2 * mixed / 0xFFFF).max(1) // a pause of nothing would never end
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::outbox::{Awaits, Row};
+    use crate::ids::{Digest, LedgerIndex};
+    use crate::statement::Kind;
+
+    const TIMING: Timing = Timing { resend_first_ms: 1_000, resend_max_ms: 60_000, window: 3 };
+
+    fn peer(name: &str) -> AgencyId {
+        AgencyId::parse(name).unwrap()
+    }
+
+    fn row(index: u64) -> Row {
+        let mut sid = [0; 32];
+        sid[..8].copy_from_slice(&index.to_be_bytes());
+        let since = WallMs(0);
+        Row { sid: Digest(sid), kind: Kind::Note, track: Digest::ZERO, awaits: Awaits::Ack, since }
+    }
+
+    /// A courier and an outbox with `rows` rows for `to`.
+    fn with_rows(rows: u64, to: &AgencyId) -> (Courier, Outbox) {
+        let (mut courier, mut outbox) = (Courier::new(TIMING), Outbox::default());
+        for index in 0..rows {
+            outbox.add(LedgerIndex(index), to.clone(), row(index));
+            courier.add(Instant(0), (LedgerIndex(index), to.clone()));
+        }
+        (courier, outbox)
+    }
+
+    #[test]
+    fn the_window_lets_rows_out_in_order_as_others_land() {
+        let b = peer("b");
+        let (mut courier, outbox) = with_rows(5, &b);
+        let sent: Vec<u64> = courier.take_due(Instant(0), &outbox).iter().map(|(k, _)| k.0.0).collect();
+        assert_eq!((sent, courier.load(&b)), ([0, 1, 2].into(), (3, 2)));
+        courier.land(Instant(1), &(LedgerIndex(1), b.clone()));
+        let sent: Vec<u64> = courier.take_due(Instant(1), &outbox).iter().map(|(k, _)| k.0.0).collect();
+        assert_eq!((sent, courier.load(&b)), ([3].into(), (3, 1)));
+        // A row that is answered before its turn is never sent.
+        courier.land(Instant(1), &(LedgerIndex(4), b.clone()));
+        assert_eq!(courier.load(&b), (3, 0));
+        [0, 2, 3].into_iter().for_each(|n| courier.land(Instant(2), &(LedgerIndex(n), b.clone())));
+        assert_eq!((courier.load(&b), courier.next()), ((0, 0), None));
+    }
+
+    #[test]
+    fn one_peer_does_not_use_up_the_window_of_another() {
+        let (mut courier, mut outbox) = with_rows(9, &peer("b"));
+        outbox.add(LedgerIndex(9), peer("c"), row(9));
+        courier.add(Instant(0), (LedgerIndex(9), peer("c")));
+        assert_eq!(courier.take_due(Instant(0), &outbox).len(), 4);
+    }
+
+    #[test]
+    fn a_row_freed_meanwhile_is_not_sent_and_makes_room() {
+        let b = peer("b");
+        let (mut courier, mut outbox) = with_rows(4, &b);
+        outbox.free(LedgerIndex(0), &b);
+        let sent: Vec<u64> = courier.take_due(Instant(0), &outbox).iter().map(|(k, _)| k.0.0).collect();
+        assert_eq!(sent, [1, 2, 3]);
+    }
+
+    #[test]
+    fn pauses_double_within_their_bounds_and_differ() {
+        let (b, mut first) = (peer("b"), BTreeSet::new());
+        for index in 0..200 {
+            let key = (LedgerIndex(index), b.clone());
+            for attempt in 1..40 {
+                let base = (1_000_u64 << (attempt - 1).min(20)).min(60_000);
+                let pause = TIMING.pause(&key, attempt);
+                assert!((base * 3 / 4..=base * 5 / 4).contains(&pause), "{pause} after {attempt}");
+            }
+            first.insert(TIMING.pause(&key, 1));
+        }
+        assert!(first.len() > 150, "rows of one moment come back at {} moments", first.len());
+    }
+
+    #[test]
+    fn even_a_pause_of_nothing_ends() {
+        let b = peer("b");
+        let (mut courier, outbox) = with_rows(1, &b);
+        courier.timing.resend_first_ms = 0;
+        assert_eq!(courier.take_due(Instant(0), &outbox).len(), 1);
+        assert_eq!(courier.take_due(Instant(0), &outbox).len(), 0);
+    }
+
+    #[test]
+    fn attempts_are_counted_and_early_calls_are_harmless() {
+        let b = peer("b");
+        let (mut courier, outbox) = with_rows(1, &b);
+        let mut attempts = Vec::new();
+        for _ in 0..4 {
+            let now = courier.next().unwrap();
+            attempts.extend(courier.take_due(now, &outbox).iter().map(|(_, attempts)| *attempts));
+            assert!(courier.take_due(now, &outbox).is_empty());
+        }
+        assert_eq!((attempts, courier.attempts(&(LedgerIndex(0), b))), ([0, 1, 2, 3].into(), Some(4)));
+    }
+
+    #[test]
+    fn a_peer_that_is_heard_again_need_not_wait_out_a_long_pause() {
+        let b = peer("b");
+        let (mut courier, outbox) = with_rows(1, &b);
+        for _ in 0..10 {
+            let now = courier.next().unwrap();
+            courier.take_due(now, &outbox);
+        }
+        let late = courier.next().unwrap();
+        let now = Instant(late.0 - 30_000);
+        courier.heard(now, &b);
+        assert_eq!(courier.next(), Some(late), "there was no trouble");
+        courier.troubled(WallMs(7), &b, Trouble::NoMailbox);
+        courier.troubled(WallMs(9), &b, Trouble::NoMailbox);
+        assert_eq!(courier.trouble(&b), Some((Trouble::NoMailbox, WallMs(7))), "since when is kept");
+        courier.heard(now, &b);
+        assert_eq!((courier.next(), courier.trouble(&b)), (Some(now), None));
+    }
+}

@@ -119,3 +119,51 @@ impl Outbox {
         self.rows.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Digest;
+    use alloc::vec::Vec;
+
+    fn agency(name: &str) -> AgencyId {
+        AgencyId::parse(name).unwrap()
+    }
+
+    fn row(sid: u8, awaits: Awaits) -> Row {
+        let (sid, track, since) = (Digest([sid; 32]), Digest::ZERO, WallMs(0));
+        Row { sid, kind: Kind::Offer, track, awaits, since }
+    }
+
+    #[test]
+    fn each_answer_frees_what_it_may() {
+        let (mut outbox, b) = (Outbox::default(), agency("b"));
+        outbox.add(LedgerIndex(1), b.clone(), row(1, Awaits::Receipt));
+        outbox.acked(&Digest([1; 32]), &b);
+        assert_eq!(outbox.len(), 1, "an ACK does not free an OFFER");
+        outbox.received(LedgerIndex(1), &b);
+        let kept = outbox.row(&(LedgerIndex(1), b.clone())).unwrap();
+        assert!(kept.awaits == Awaits::Decision && !kept.awaits.resends());
+        outbox.free(LedgerIndex(1), &b);
+        assert!(outbox.is_empty());
+        outbox.free(LedgerIndex(1), &b);
+        outbox.received(LedgerIndex(1), &b);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn one_receiver_does_not_answer_for_another() {
+        let (mut outbox, b, c) = (Outbox::default(), agency("b"), agency("c"));
+        outbox.add(LedgerIndex(1), b.clone(), row(1, Awaits::Ack));
+        outbox.add(LedgerIndex(1), c.clone(), row(1, Awaits::Ack));
+        outbox.acked(&Digest([1; 32]), &agency("d"));
+        outbox.acked(&Digest([1; 32]), &b);
+        let left: Vec<_> = outbox.of(LedgerIndex(1)).map(|(key, _)| key.1.clone()).collect();
+        assert_eq!(
+            (left.as_slice(), outbox.awaiting_ack(&Digest([1; 32]), &b)),
+            ([c.clone()].as_slice(), None)
+        );
+        outbox.acked(&Digest([1; 32]), &c);
+        assert_eq!(outbox, Outbox::default(), "nothing is left of it");
+    }
+}

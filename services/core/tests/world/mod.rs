@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub type Fault = String;
 
 /// First resend after a second, at most a minute apart, and a window so small that rows wait for it.
-pub const TIMING: Timing = Timing { resend_first_ms: 1_000, resend_max_ms: 60_000, window: 2 };
+pub const TIMING: Timing = Timing { resend_first_ms: 1_000, resend_max_ms: 60_000, window: 3 };
 
 /// 2024-01-15 08:00 in Viet Nam.
 const MORNING: i64 = 1_705_280_400_000;
