@@ -1,1 +1,21 @@
-//! TBD
+//! A province to test with: real node processes of the real binary over a real nats-server, and officers who call them.
+//!
+//! A test starts a [`broker`], lays out a [`Province`], starts its nodes and works through [`Desk`]s. Whatever has to
+//! happen is waited for with [`eventually`]; when a test fails, the end of every node's log is printed.
+
+mod binary;
+mod broker;
+mod desk;
+mod kept;
+mod node;
+mod ports;
+mod province;
+mod wait;
+
+pub use binary::lienthong;
+pub use broker::{broker, skip_or_fail};
+pub use desk::{Desk, Ops, ref_code, ref_id};
+pub use kept::{Kept, read_ledger};
+pub use node::{Ended, NodeProcess};
+pub use province::Province;
+pub use wait::{BOUND, eventually};
