@@ -3,8 +3,8 @@
 mod tree;
 
 use lienthong_core::reason::Reason;
+use lienthong_tests::{lienthong, skip_or_fail};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::Command;
 use tree::{read, root, sources};
 
@@ -56,10 +56,9 @@ fn readme() -> Option<String> {
     path.exists().then(|| read(&path))
 }
 
-/// `None`, loudly, where a page of the house is not written yet; with CI=true that is a failure.
-fn missing<T>(what: &str) -> Option<T> {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} is missing, and CI=true");
-    eprintln!("SKIPPED: {what} is missing");
+/// Loudly, where a page of the house is not written yet; with CI=true that is a failure.
+fn missing<T>(page: &str) -> Option<T> {
+    skip_or_fail(&format!("{page} is not there"));
     None
 }
 
@@ -79,15 +78,6 @@ fn what_the_readme_makes_is_in_the_makefile() {
     assert!(unknown.is_empty(), "the README names targets the Makefile lacks: {unknown:?}");
 }
 
-/// The program beside this test, which `make test` builds first.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-    let program = folder.join(format!("lienthong{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is missing: cargo build -p lienthong", program.display());
-    program
-}
-
 #[test]
 fn commands_of_the_readme_are_understood() {
     let Some(readme) = readme().or_else(|| missing("README.md")) else { return };
@@ -96,7 +86,7 @@ fn commands_of_the_readme_are_understood() {
     for call in calls(&readme, "lienthong") {
         asked += 1;
         let path: Vec<&String> = call.iter().take_while(word).collect();
-        let help = Command::new(program()).args(&path).arg("--help").output().expect("lienthong runs");
+        let help = Command::new(lienthong()).args(&path).arg("--help").output().expect("lienthong runs");
         let text = String::from_utf8_lossy(&help.stdout);
         if !help.status.success() {
             faults.push(format!("lienthong {path:?} is no command"));

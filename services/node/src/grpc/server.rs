@@ -49,8 +49,12 @@ pub(crate) async fn prepare(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let v1 = reflection().build_v1().map_err(|e| grpc(&e))?;
-    let v1alpha = reflection().build_v1alpha().map_err(|e| grpc(&e))?;
+    // Each version knows itself; it lists the other too.
+    let (old, new) =
+        (tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET, tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET);
+    let v1 = reflection().register_encoded_file_descriptor_set(old).build_v1().map_err(|e| grpc(&e))?;
+    let v1alpha =
+        reflection().register_encoded_file_descriptor_set(new).build_v1alpha().map_err(|e| grpc(&e))?;
     let mut server = Server::builder();
     if let Some(tls) = tls(config)? {
         server = server.tls_config(tls).map_err(|e| grpc(&e))?;
