@@ -27,4 +27,4 @@ pub const CONTENT_BYTES: usize = 512 * 1024;
 /// Statements one RECEIVED or ACK covers: keeps its body below 20 KiB.
 pub const BATCHED_ANSWERS: usize = 256;
 /// Envelopes kept in quarantine for each peer: enough to see a pattern, too few to fill a disk.
-pub const QUARANTINED_PER_PEER: u32 = 256;
+pub const QUARANTINED_PER_PEER: usize = 256;

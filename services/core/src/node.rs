@@ -136,6 +136,7 @@ pub struct Node<C> {
     courier: Courier,
     pending: Pending,
     flights: VecDeque<InFlight>,
+    quarantined_per_peer: usize,
 }
 
 /// Decided and not yet handed over for persisting.
@@ -184,7 +185,15 @@ impl<C: Codec> Node<C> {
 
     fn with_state(state: State, codec: C, directory: Arc<Directory>, timing: Timing) -> Self {
         let (courier, pending) = (Courier::new(timing), Pending::default());
-        Self { state, codec, directory, courier, pending, flights: VecDeque::new() }
+        let (flights, quarantined_per_peer) = (VecDeque::new(), limits::QUARANTINED_PER_PEER);
+        Self { state, codec, directory, courier, pending, flights, quarantined_per_peer }
+    }
+
+    /// Bounds what is kept in quarantine for each peer; [`limits::QUARANTINED_PER_PEER`] unless told.
+    #[must_use]
+    pub fn with_quarantine_of(mut self, per_peer: usize) -> Self {
+        self.quarantined_per_peer = per_peer;
+        self
     }
 
     /// What the agency knows, with what is decided and not yet durable.
@@ -204,7 +213,7 @@ impl<C: Codec> Node<C> {
             Input::Arrival(arrival) => self.arrive(now, arrival),
             Input::Quarantine(kept) => {
                 let kept_of_peer = self.state.quarantined.get(&kept.from).map_or(0, Vec::len);
-                if kept_of_peer as u32 >= limits::QUARANTINED_PER_PEER {
+                if kept_of_peer >= self.quarantined_per_peer {
                     return Err(Reason::Overloaded);
                 }
                 Ok(Answer::Noted(self.write(Record::Quarantined(kept))))

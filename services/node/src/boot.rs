@@ -148,6 +148,7 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
             Some(state) if head.size > 0 => Node::recover(state, [], head, parts, clock.now()),
             _ => Node::open(agency.clone(), WireCodec, core.clone(), timing, clock.now()),
         };
+        let node = node.with_quarantine_of(config.limits.quarantine_per_peer);
         let name = directory.agency(&agency).map_or_else(String::new, |a| a.name.clone());
         hosts.insert(agency, Host { node, name, signer });
     }

@@ -10,6 +10,7 @@
 //! store's [`lienthong_core::durable::Durable`]: nothing is told that is not on disk.
 
 pub(crate) mod events;
+pub(crate) mod gauges;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod incoming;

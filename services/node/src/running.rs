@@ -7,7 +7,7 @@ use crate::engine::persist;
 use crate::engine::queuer::{self, Applied};
 use crate::engine::run::Engine;
 use crate::engine::snapshot::Taker;
-use crate::engine::{Clock, Handle, incoming, outgoing};
+use crate::engine::{Clock, Handle, gauges, incoming, outgoing};
 use crate::grpc::desk::Desk;
 use crate::grpc::node_service::Ops;
 use crate::grpc::server;
@@ -202,6 +202,14 @@ fn spawn_engine(
         runtime: tokio::runtime::Handle::current(),
     };
     tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
+    let gauges = gauges::run(handle.clone(), link.clone(), metrics.clone());
+    let ending = tasks.token();
+    tasks.spawn("gauges", OnEnd::Expected, async move {
+        tokio::select! {
+            () = gauges => {}
+            () = ending.cancelled() => {}
+        }
+    });
     let snapshots = Taker::new(
         config.node.data_dir.clone(),
         config.store.snapshot_every_records,

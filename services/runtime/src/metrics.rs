@@ -43,10 +43,11 @@ names! {
     RESENDS = "lienthong.resends", "{envelope}", "envelopes sent again for want of a receipt, by kind";
     DUPLICATES = "lienthong.duplicates", "{envelope}", "envelopes that changed nothing because they were known, by kind";
     QUARANTINED = "lienthong.quarantined", "{message}", "messages kept because they cannot be processed, by peer and reason";
-    QUEUE_LAG = "lienthong.queue.lag", "{record}", "records by which the queues are behind the ledger";
+    QUEUE_LAG = "lienthong.queue.lag", "{commit}", "group commits by which the queues are behind the ledger";
     OUTBOX_WAITING = "lienthong.outbox.waiting", "{statement}", "statements that wait for a peer, by peer";
     MAILBOX_REPAIRS = "lienthong.mailbox.repairs", "{repair}", "mailbox streams created again because they were missing or wrong, by agency";
     CONSUMER_STALLS = "lienthong.consumer.stalls", "{stall}", "consumers that had messages waiting and delivered none, by agency";
+    INVARIANTS_BROKEN = "lienthong.invariants.broken", "{violation}", "invariants of protocol.md 8 found broken, by id: a person must act";
 }
 
 /// The label value of an agency that is not in the directory.
@@ -76,6 +77,7 @@ pub struct Metrics {
     outbox_waiting: Gauge<u64>,
     mailbox_repairs: Counter<u64>,
     consumer_stalls: Counter<u64>,
+    invariants_broken: Counter<u64>,
 }
 
 impl Metrics {
@@ -107,6 +109,7 @@ impl Metrics {
             outbox_waiting: gauge(&meter, OUTBOX_WAITING),
             mailbox_repairs: counter(&meter, MAILBOX_REPAIRS),
             consumer_stalls: counter(&meter, CONSUMER_STALLS),
+            invariants_broken: counter(&meter, INVARIANTS_BROKEN),
         }
     }
 
@@ -158,9 +161,9 @@ impl Metrics {
         self.quarantined.add(1, &labels);
     }
 
-    /// How far the queues are behind the ledger.
-    pub fn queue_lag(&self, records: u64) {
-        self.queue_lag.record(records, &[]);
+    /// How many group commits the queues are behind the ledger.
+    pub fn queue_lag(&self, commits: u64) {
+        self.queue_lag.record(commits, &[]);
     }
 
     /// How many statements wait for `peer`. Report 0 too, or the last number stays.
@@ -176,6 +179,11 @@ impl Metrics {
     /// The consumer of `agency` had stalled and was created again.
     pub fn consumer_stalled(&self, agency: &str) {
         self.consumer_stalls.add(1, &[self.agency("agency", agency)]);
+    }
+
+    /// An invariant was found broken.
+    pub fn invariant_broken(&self, id: &'static str) {
+        self.invariants_broken.add(1, &[KeyValue::new("invariant", id)]);
     }
 
     fn agency(&self, label: &'static str, id: &str) -> KeyValue {

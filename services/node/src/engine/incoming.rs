@@ -6,6 +6,7 @@ use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
 use lienthong_link::{Delivery, Mailbox};
+use lienthong_runtime::{TraceContext, trace};
 use lienthong_wire::envelope::{open_envelope, open_pack};
 use lienthong_wire::verify::Verifier;
 use std::sync::Arc;
@@ -46,6 +47,12 @@ fn open(verifier: &Verifier, delivery: Delivery) -> Arrived {
 
 fn open_one(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Opened {
     let arrival = open_envelope(verifier, from, bytes.clone()).map(|inbound| {
+        let span = tracing::info_span!("envelope", kind = inbound.statement.body.kind().name());
+        if let Some(sent) =
+            inbound.trace.as_ref().and_then(|t| TraceContext::parse(&t.traceparent, &t.tracestate))
+        {
+            trace::set_parent(&span, &sent);
+        }
         Box::new(Arrival {
             from: inbound.from,
             statement: inbound.statement,

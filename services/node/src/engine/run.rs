@@ -176,8 +176,13 @@ impl Engine {
             let Some(host) = self.hosts.get_mut(&to) else { continue };
             let now = self.clock.now();
             let stepped = arrival.and_then(|arrival| {
-                self.metrics.received(arrival.statement.body.kind().name(), 1);
-                host.node.step(now, Input::Arrival(*arrival))
+                let (kind, before) = (arrival.statement.body.kind().name(), host.node.state().next);
+                self.metrics.received(kind, 1);
+                let answer = host.node.step(now, Input::Arrival(*arrival))?;
+                if host.node.state().next == before {
+                    self.metrics.duplicate(kind);
+                }
+                Ok(answer)
             });
             let Err(reason) = stepped else { continue };
             if reason == Reason::OwnStatementUnknown {
@@ -212,7 +217,12 @@ impl Engine {
             let Some(batch) = host.node.batch(now) else { continue };
             let state = host.node.state();
             let rows = rows::of_batch(state, &batch);
-            for track in batch.touched.iter().filter_map(|id| state.track(id)) {
+            for (id, track) in batch.touched.iter().filter_map(|id| Some((id, state.track(id)?))) {
+                if let Err(broken) = state.check_track(id, track) {
+                    tracing::error!(%agency, invariant = broken.invariant, what = broken.what, "an invariant is broken");
+                    self.metrics.invariant_broken(broken.invariant);
+                    debug_assert!(false, "{broken:?}");
+                }
                 let transfers = track.transfers.iter();
                 reached.extend(transfers.map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
             }
@@ -252,6 +262,7 @@ impl Engine {
         if !persisted.rows.is_empty() {
             let rows = Rows { changes: persisted.rows, mark: persisted.end };
             self.queue_rows.send(rows).await.map_err(|_| Fatal::Store)?;
+            self.metrics.queue_lag((self.queue_rows.max_capacity() - self.queue_rows.capacity()) as u64);
         }
         committing.reached.iter().for_each(|(key, level)| self.waiters.reached(key, *level));
         committing.group.release();

@@ -13,6 +13,7 @@ use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{CommandRef, TraceContext};
 use lienthong_proto::v1;
+use lienthong_runtime::trace;
 use lienthong_wire::directory::DirectoryFile;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -99,6 +100,23 @@ impl Desk {
             }
         };
         self.look(agency.clone(), open).await
+    }
+
+    /// Links the current span to the trace that the OFFER came with, which may be days old.
+    pub(crate) async fn link_to_offer(&self, agency: &AgencyId, tid: Tid) {
+        let offer = move |state: &State| {
+            let track = state.transfers.get(&tid).and_then(|id| state.track(id));
+            track.and_then(|t| t.transfers.get(&tid)).map(|t| t.offer).ok_or(Reason::DossierNotFound)
+        };
+        let Ok(index) = self.look(agency.clone(), offer).await else { return };
+        let (records, agency) = (self.records.clone(), agency.clone());
+        let read = tokio::task::spawn_blocking(move || records.statement(&agency, index)).await;
+        if let Ok(Ok(record)) = read
+            && let Some(kept) = &record.trace
+            && let Some(offered) = lienthong_runtime::TraceContext::parse(&kept.traceparent, &kept.tracestate)
+        {
+            trace::link(&tracing::Span::current(), &offered);
+        }
     }
 
     /// Carries out a command; the answer is durable.

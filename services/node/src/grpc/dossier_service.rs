@@ -119,6 +119,7 @@ impl Desk {
         let note = parse::within(r.note, limits::TEXT_BYTES, "note")?;
         let dossier = parse::dossier(r.dossier)?;
         let tid = self.transfer(&acting.agency, dossier, &r.hand_off_id, &call).await?;
+        self.link_to_offer(&acting.agency, tid).await;
         let done = self.command(acting, call, Act::Accept { tid, note }).await?;
         Ok(v1::AcceptHandOffResponse { done: Some(done) })
     }
@@ -129,6 +130,7 @@ impl Desk {
         let reason = parse::words(r.reason, "reason")?;
         let dossier = parse::dossier(r.dossier)?;
         let tid = self.transfer(&acting.agency, dossier, &r.hand_off_id, &call).await?;
+        self.link_to_offer(&acting.agency, tid).await;
         let done = self.command(acting, call, Act::Refuse { tid, reason }).await?;
         Ok(v1::RefuseHandOffResponse { done: Some(done) })
     }
