@@ -158,3 +158,29 @@ fn two_crashes() {
         }
     }
 }
+
+/// Whatever timers say: while the disk is slow nothing leaves, and what was decided meanwhile dies with the power.
+#[test]
+fn nothing_is_said_before_it_is_durable() {
+    let mut world = World::new(&["a", "b"]);
+    let (a, b) = (id("a"), id("b"));
+    let mut track = None;
+    ask(&mut world, "submit", &a, &mut track, |_, _| dossier(None, None)).unwrap();
+    let track = track.unwrap();
+    world.at_mut(&a).stalled = true;
+    world.ask(&a, offer(track, b.clone())).unwrap().unwrap();
+    world.fire().unwrap();
+    world.pass(120_000).unwrap();
+    assert!(world.letters.is_empty(), "{} left", world.label(0));
+    world.crash(world.at(&a).process).unwrap();
+    world.pass(120_000).unwrap();
+    assert!(world.letters.is_empty() && world.custodian(track).unwrap() == a);
+    world.ask(&a, offer(track, b.clone())).unwrap().unwrap();
+    world.at_mut(&b).stalled = true;
+    world.deliver(0).unwrap().unwrap();
+    world.pass(120_000).unwrap();
+    assert!(world.letters.iter().all(|l| l.from == a), "B receipted what it could still lose");
+    world.catch_up(&b).unwrap();
+    assert!(world.letters.iter().any(|l| l.from == b));
+    world.heal().unwrap();
+}

@@ -9,7 +9,7 @@ use lienthong_core::limits;
 use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Quarantined, Record};
-use lienthong_core::statement::{Accept, Body, Cancel, Kind, Offer, ReceivedItem};
+use lienthong_core::statement::{Accept, Body, Cancel, Kind, Note, Offer, ReceivedItem};
 use std::sync::Arc;
 use world::people::{act, dossier, offer};
 use world::{World, id};
@@ -163,12 +163,55 @@ fn two_offers_with_one_predecessor() {
     world.pending.retain(|n| world.letters[*n].to == c); // A gets no copy
     let number = letter(&world, Kind::Offer);
     world.deliver(number).unwrap().unwrap();
+    let tid = world.transfer_to(track, &c).unwrap();
+    done(&mut world, &c, Act::Refuse { tid, reason: "nhầm".into() });
     forget_from(&mut world, &a, offer_at.0 as usize);
     world.pending.clear();
     done(&mut world, &a, offer(track, c.clone()));
     let number = letter(&world, Kind::Offer);
     assert_eq!(world.deliver(number).unwrap(), Err(Reason::Fork));
-    assert!(matches!(world.state(&c).track(&track).unwrap().phase, Phase::Inbox(_)));
+    assert_eq!(world.state(&c).track(&track).unwrap().phase, Phase::Out);
+}
+
+#[test]
+fn two_notes_with_one_predecessor() {
+    let (mut world, a, b, track) = offered();
+    world.deliver_all().unwrap();
+    accept(&mut world, &b, track);
+    let tip = world.state(&b).track(&track).unwrap().standing().tip;
+    done(&mut world, &b, act("notes", track, track).unwrap());
+    let second = Body::Note(Note { track, prev: tip, text: "lời khác".into() });
+    let number = world.forge(&b, &a, second.clone(), None);
+    // Before the gap is closed as well as after it.
+    let note = letter(&world, Kind::Note);
+    world.deliver(note).unwrap().unwrap();
+    rejected(&mut world, number, Reason::Fork);
+    world.deliver_all().unwrap();
+    let number = world.forge(&b, &a, second, None);
+    rejected(&mut world, number, Reason::Fork);
+    world.heal().unwrap();
+}
+
+/// Copies that came early wait for what comes before them, but not without bound.
+#[test]
+fn floating_copies_are_bounded() {
+    let mut world = World::new(&["a", "b"]);
+    let (a, b) = (id("a"), id("b"));
+    let track = submit(&mut world, &a);
+    for n in 0..=limits::FLOATING {
+        let before = world.at(&a).ledger.len();
+        let stray = Body::Note(Note { track, prev: Digest([n as u8 + 1; 32]), text: String::new() });
+        let number = world.forge(&b, &a, stray, None);
+        world.deliver(number).unwrap().unwrap();
+        let kept = world.at(&a).ledger.len() > before;
+        assert_eq!(kept, n < limits::FLOATING, "copy {n}");
+    }
+    // What stands at the tip is always taken.
+    done(&mut world, &a, offer(track, b.clone()));
+    world.deliver_all().unwrap();
+    accept(&mut world, &b, track);
+    world.heal().unwrap();
+    assert_eq!(*world.state(&a).track(&track).unwrap().custodian(), b);
 }
 
 /// Puts an agency back to an old copy of its ledger.
