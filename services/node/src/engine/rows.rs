@@ -13,10 +13,10 @@
 use crate::grpc::shape;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
-use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
+use lienthong_core::ids::{AgencyId, LedgerIndex, Tid, TrackId};
 use lienthong_core::node::Batch;
 use lienthong_core::record::{Origin, Record, StatementRecord};
-use lienthong_core::statement::Body;
+use lienthong_core::statement::{Accept, Body, Refuse, Statement};
 use lienthong_proto::v1;
 use lienthong_store::Position;
 use lienthong_store::queues::{Change, Table};
@@ -118,12 +118,17 @@ pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Ch
 fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
     use v1::InboxEventKind as K;
     let statement = &*record.statement;
-    if record.origin != Origin::Taken {
-        return None;
-    }
     let id = statement.track()?;
     let track = state.track(&id)?;
     let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
+    let is_news = match record.origin {
+        Origin::Made => false,
+        Origin::Taken => true,
+        Origin::Learned => is_learned_news(statement, &state.me, track.origin == state.me, given),
+    };
+    if !is_news {
+        return None;
+    }
     let (kind, tid) = match &statement.body {
         Body::Offer(offer) if offer.to == state.me => (K::Offered, Some(statement.sid())),
         Body::Accept(b) if given(&b.tid) => (K::Accepted, Some(b.tid)),
@@ -146,4 +151,21 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
         made_at_ms: statement.claim.made_at.0,
         undecided: false,
     })
+}
+
+/// A certificate may bring what its own envelope has not brought yet. The late envelope is a duplicate then, so whoever
+/// gave or took in the dossier is told now or never. To everyone else a certificate is only history.
+fn is_learned_news(
+    statement: &Statement,
+    me: &AgencyId,
+    is_origin: bool,
+    given: impl Fn(&Tid) -> bool,
+) -> bool {
+    match &statement.body {
+        Body::Accept(Accept { tid, .. }) | Body::Refuse(Refuse { tid, .. }) => is_origin || given(tid),
+        // One to this agency came with a recall, or comes still: it is in the inbox only when it arrives itself.
+        Body::Offer(offer) => is_origin && offer.to != *me,
+        Body::Note(_) | Body::Completed(_) | Body::Returned(_) => is_origin,
+        _ => false,
+    }
 }
