@@ -13,7 +13,7 @@
 use crate::grpc::shape;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
-use lienthong_core::ids::{AgencyId, LedgerIndex, Tid, TrackId};
+use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
 use lienthong_core::node::Batch;
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Accept, Body, Refuse, Statement};
@@ -124,7 +124,7 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
     let is_news = match record.origin {
         Origin::Made => false,
         Origin::Taken => true,
-        Origin::Learned => is_learned_news(statement, &state.me, track.origin == state.me, given),
+        Origin::Learned => is_learned_news(statement, track, &state.me),
     };
     if !is_news {
         return None;
@@ -155,14 +155,12 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
 
 /// A certificate may bring what its own envelope has not brought yet. The late envelope is a duplicate then, so whoever
 /// gave or took in the dossier is told now or never. To everyone else a certificate is only history.
-fn is_learned_news(
-    statement: &Statement,
-    me: &AgencyId,
-    is_origin: bool,
-    given: impl Fn(&Tid) -> bool,
-) -> bool {
+fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool {
+    let is_origin = track.origin == *me;
     match &statement.body {
-        Body::Accept(Accept { tid, .. }) | Body::Refuse(Refuse { tid, .. }) => is_origin || given(tid),
+        Body::Accept(Accept { tid, .. }) | Body::Refuse(Refuse { tid, .. }) => {
+            is_origin || track.transfers.get(tid).is_some_and(|t| t.from == *me)
+        }
         // One to this agency came with a recall, or comes still: it is in the inbox only when it arrives itself.
         Body::Offer(offer) => is_origin && offer.to != *me,
         Body::Note(_) | Body::Completed(_) | Body::Returned(_) => is_origin,
