@@ -36,6 +36,7 @@ pub enum Reason {
     CodeInUse = 313,
     IdempotencyConflict = 314,
     CodesExhausted = 315,
+    TrailTooLarge = 316,
 
     BadSignature = 401,
     UnknownKey = 402,
@@ -59,7 +60,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 46] = {
+    pub const ALL: [Reason; 47] = {
         use Reason::*;
         [
             FieldMissing,
@@ -91,6 +92,7 @@ impl Reason {
             CodeInUse,
             IdempotencyConflict,
             CodesExhausted,
+            TrailTooLarge,
             BadSignature,
             UnknownKey,
             MalformedStatement,

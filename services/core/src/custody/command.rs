@@ -238,6 +238,11 @@ fn offer_body(state: &State, directory: &Directory, offer: OfferTo) -> Result<Bo
     if held.hop.0 >= limits::HOPS {
         return Err(Reason::TooManyHops);
     }
+    // An OFFER that fits no envelope would lock the dossier for ever.
+    let content = held.commitment.as_ref().map_or(0, |c| c.length as usize);
+    if held.spine_bytes() + content > limits::OFFER_BYTES {
+        return Err(Reason::TrailTooLarge);
+    }
     Ok(Body::Offer(Offer {
         track: offer.track,
         prev,

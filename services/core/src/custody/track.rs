@@ -1,6 +1,7 @@
 //! One track as one agency knows it.
 
 use crate::ids::{AgencyId, Digest, Hop, LedgerIndex, Sid, Tid, WallMs};
+use crate::limits;
 use crate::statement::{Body, Channel, Commitment, Kind, RefusalCause, Statement};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -71,6 +72,8 @@ pub struct Entry {
     pub maker: AgencyId,
     /// Why, where it is a REFUSE.
     pub cause: Option<RefusalCause>,
+    /// Bytes it takes in a certificate, roughly: its body, and what a proof and a type name need.
+    pub size: u32,
     /// Its place in this ledger.
     pub index: LedgerIndex,
     /// This agency's RECEIVED or ACK that answered it.
@@ -122,6 +125,7 @@ impl Entry {
             prev: statement.body.prev(),
             maker: statement.claim.agency.clone(),
             cause,
+            size: (statement.sealed.body.len() + limits::PROOF_ROOM) as u32,
             index,
             answer: None,
         }
@@ -184,6 +188,15 @@ impl Track {
         }
         spine.reverse();
         Some(spine)
+    }
+
+    /// Bytes of the spine as a certificate.
+    pub fn spine_bytes(&self) -> usize {
+        self.entries
+            .iter()
+            .filter(|e| e.prev.is_some() || e.kind == Kind::Intake)
+            .map(|e| e.size as usize)
+            .sum()
     }
 
     /// The custodian as far as this agency knows.

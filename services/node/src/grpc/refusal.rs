@@ -106,6 +106,7 @@ pub fn code(reason: Reason) -> Code {
         | R::AlreadyCompleted
         | R::HandOffToSelf
         | R::TooManyHops
+        | R::TrailTooLarge
         | R::TooManyNotes => Code::FailedPrecondition,
         R::BadSignature
         | R::UnknownKey

@@ -155,6 +155,10 @@ fn custody(reason: Reason) -> (&'static str, &'static str) {
             "Khóa chống lặp đã dùng cho một yêu cầu có nội dung khác. Hãy dùng khóa mới cho yêu cầu mới.",
             "The idempotency key was used for a request with other content. Use a new key for a new request.",
         ),
+        Reason::TrailTooLarge => (
+            "Quá trình luân chuyển cùng nội dung của hồ sơ đã quá lớn để chuyển tiếp. Hãy hoàn thành tại cơ quan đang giữ và báo quản trị.",
+            "The dossier's trail and content together are too large to be handed on. Complete it where it is, and tell the operator.",
+        ),
         _ => (
             "Số hồ sơ trong ngày đã hết. Hãy nhập mã hồ sơ.",
             "The day's dossier numbers are used up. Give a dossier code.",

@@ -108,6 +108,7 @@ fn entry(m: v1::EntrySnapshot) -> Result<Entry, Unusable> {
         answer: m.answer.map(LedgerIndex),
         maker: agency(&m.maker)?,
         cause: cause(m.cause()),
+        size: m.size,
     })
 }
 

@@ -94,6 +94,7 @@ fn entry(e: &Entry) -> v1::EntrySnapshot {
         answer: e.answer.map(|i| i.0),
         maker: e.maker.as_str().into(),
         cause: of_cause(e.cause) as i32,
+        size: e.size,
     }
 }
 
