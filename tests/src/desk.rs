@@ -6,7 +6,7 @@ use lienthong_proto::v1::node_service_client::NodeServiceClient;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::wait::{BOUND, eventually};
+use crate::wait::{BOUND, Patience};
 
 /// Largest page of a list.
 const PAGE: i32 = 200;
@@ -201,9 +201,14 @@ impl Desk {
 
     /// Waits until the dossier is in this phase here.
     pub async fn until(&self, id: &str, phase: v1::Phase) -> v1::Dossier {
-        let what = format!("{id} is {phase:?} at {}", self.agency);
-        let seen = async || self.get(id).await.ok().filter(|dossier| dossier.phase() == phase);
-        eventually(BOUND, &what, seen).await
+        let mut patience = Patience::new(BOUND, format!("{id} is {phase:?} at {}", self.agency));
+        loop {
+            patience.look().await;
+            match self.get(id).await {
+                Ok(dossier) if dossier.phase() == phase => return dossier,
+                Ok(_) | Err(_) => {}
+            }
+        }
     }
 }
 
@@ -254,7 +259,12 @@ impl Ops {
 
     /// Waits until nothing waits to leave.
     pub async fn until_outbox_empty(&self) {
-        let what = format!("the outbox of {} is empty", self.agency);
-        eventually(BOUND, &what, async || self.agency().await.ok().filter(|a| a.outbox == 0)).await;
+        let mut patience = Patience::new(BOUND, format!("the outbox of {} is empty", self.agency));
+        loop {
+            patience.look().await;
+            if self.agency().await.is_ok_and(|agency| agency.outbox == 0) {
+                return;
+            }
+        }
     }
 }

@@ -18,4 +18,4 @@ pub use desk::{Desk, Ops, ref_code, ref_id};
 pub use kept::{Kept, read_ledger};
 pub use node::{Ended, NodeProcess};
 pub use province::Province;
-pub use wait::{BOUND, eventually};
+pub use wait::{BOUND, Patience, eventually};
