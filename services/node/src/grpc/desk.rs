@@ -69,8 +69,8 @@ impl Desk {
         }
     }
 
-    /// The transfer an officer decides on: the one named, or the open offer of the dossier. A repeated call finds its
-    /// answer by its key, whatever has become of the offer.
+    /// The transfer an officer decides on: the open offer of the dossier, or the one that is named, which must be of
+    /// this dossier. A repeated call finds its answer by its key, whatever has become of the offer.
     pub(crate) async fn transfer(
         &self,
         agency: &AgencyId,
@@ -78,28 +78,24 @@ impl Desk {
         named: &str,
         call: &CommandRef,
     ) -> Parsed<Tid> {
-        if !named.is_empty() {
-            return super::parse::digest(named, "hand_off_id");
-        }
+        let named = match named {
+            "" => None,
+            named => Some(super::parse::digest(named, "hand_off_id")?),
+        };
         let key = call.key.clone();
-        let open = move |state: &State| {
+        let found = self.look(agency.clone(), move |state| {
             if state.commands.contains_key(&key) {
-                return Ok(Digest::ZERO);
+                return Ok(Some(named.unwrap_or(Digest::ZERO)));
             }
             let id = match dossier {
                 DossierRef::Id(id) => id,
                 DossierRef::Code(code) => by_code(state, &code)?,
             };
-            let track = state.track(&id).ok_or(Reason::DossierNotFound)?;
-            match track.phase {
-                Phase::Inbox(tid) => Ok(tid),
-                _ => Err(track
-                    .last_transfer()
-                    .filter(|(_, t)| t.to == state.me && t.outcome.is_some())
-                    .map_or(Reason::NotOffered, |_| Reason::AlreadyDecided)),
-            }
-        };
-        self.look(agency.clone(), open).await
+            let Some(tid) = named else { return open_offer(state, &id).map(Some) };
+            let of = state.transfers.get(&tid).ok_or(Reason::DossierNotFound)?;
+            Ok((*of == id).then_some(tid))
+        });
+        found.await?.ok_or(Refusal::field(Reason::BadId, "hand_off_id"))
     }
 
     /// Links the current span to the trace that the OFFER came with, which may be days old.
@@ -147,6 +143,18 @@ fn input(acting: Acting, call: CommandRef, act: Act) -> (AgencyId, Input) {
         })
     });
     (acting.agency, Input::Command(Command { call, officer: acting.officer, trace, act }))
+}
+
+/// The offer of a dossier that this agency has to decide on.
+fn open_offer(state: &State, id: &TrackId) -> Result<Tid, Reason> {
+    let track = state.track(id).ok_or(Reason::DossierNotFound)?;
+    match track.phase {
+        Phase::Inbox(tid) => Ok(tid),
+        _ => Err(track
+            .last_transfer()
+            .filter(|(_, t)| t.to == state.me && t.outcome.is_some())
+            .map_or(Reason::NotOffered, |_| Reason::AlreadyDecided)),
+    }
 }
 
 fn by_code(state: &State, code: &str) -> Result<TrackId, Reason> {

@@ -12,6 +12,7 @@ use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_proto::v1::dossier_service_server::DossierService;
 use lienthong_wire::content;
+use lienthong_wire::limits::FORMAT_BYTES;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
 
@@ -44,6 +45,9 @@ impl Desk {
         if r.content.len() > limits::CONTENT_BYTES {
             return Err(Refusal::field(Reason::ContentTooLarge, "content"));
         }
+        if r.content_format.len() > FORMAT_BYTES {
+            return Err(Refusal::field(Reason::FieldTooLong, "content_format"));
+        }
         let content = if r.content.is_empty() {
             None
         } else {
@@ -55,8 +59,8 @@ impl Desk {
             )
         };
         let act = Act::Submit(Submit {
-            code: (!r.dossier_code.is_empty()).then_some(r.dossier_code),
-            procedure: r.procedure_code,
+            code: parse::code(r.dossier_code)?,
+            procedure: parse::procedure(r.procedure_code)?,
             procedure_version: r.procedure_version,
             channel: parse::channel(r.channel)?,
             content,
@@ -69,7 +73,7 @@ impl Desk {
 
     async fn offer(&self, mut r: v1::OfferHandOffRequest) -> Parsed<v1::OfferHandOffResponse> {
         let acting = self.acting(&mut r.act)?;
-        let (wait_for, wait_ms) = (r.wait_for(), r.wait_ms);
+        let (wait_for, wait_ms) = (parse::wait_for(r.wait_for)?, r.wait_ms);
         (r.wait_for, r.wait_ms) = (0, 0);
         let call = acting.call("OfferHandOff", &r);
         if wait_ms > WAIT_LIMIT_MS {
@@ -86,12 +90,8 @@ impl Desk {
             note: parse::within(r.note, limits::TEXT_BYTES, "note")?,
         });
         let done = match wait_for {
-            v1::AckLevel::Unspecified | v1::AckLevel::Stored => self.command(acting, call, act).await?,
-            v1::AckLevel::Received => self.offer_until(acting, call, act, Level::Received, wait_ms).await?,
-            v1::AckLevel::Decided => self.offer_until(acting, call, act, Level::Decided, wait_ms).await?,
-            v1::AckLevel::Courier | v1::AckLevel::Acknowledged | v1::AckLevel::Witnessed => {
-                return Err(Refusal::field(Reason::BadChoice, "wait_for"));
-            }
+            None => self.command(acting, call, act).await?,
+            Some(level) => self.offer_until(acting, call, act, level, wait_ms).await?,
         };
         Ok(v1::OfferHandOffResponse { hand_off_id: done.statement_id.clone(), done: Some(done) })
     }

@@ -40,7 +40,11 @@ pub(crate) async fn dossiers(desk: &Desk, r: v1::ListDossiersRequest) -> Parsed<
         agency,
         after: token(&r.page_token, phases.len())?,
         phases,
-        procedure: r.procedure_code,
+        procedure: if r.procedure_code.is_empty() {
+            String::new()
+        } else {
+            parse::procedure(r.procedure_code)?
+        },
         size: parse::page_size(r.page_size)?,
     };
     let mut applied = desk.applied.clone();

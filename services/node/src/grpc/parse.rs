@@ -1,6 +1,8 @@
 //! Requests are measured and parsed here, and trusted inside.
 
 use super::refusal::Refusal;
+use crate::engine::Level;
+use lienthong_core::code::{DossierCode, is_procedure};
 use lienthong_core::ids::{AgencyId, Digest, TrackId, WallMs};
 use lienthong_core::limits;
 use lienthong_core::reason::Reason;
@@ -33,7 +35,7 @@ impl Acting {
         if !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b)) {
             return Err(Refusal::field(Reason::BadId, "act.idempotency_key"));
         }
-        Ok(Self { agency, officer: officer(act.officer.as_ref())?, key })
+        Ok(Self { agency, officer: officer(act.officer.as_ref(), &ACTING)?, key })
     }
 
     /// The key with the digest of what is asked: the method and the request, whose key and waiting were taken out.
@@ -45,14 +47,21 @@ impl Acting {
     }
 }
 
-pub(crate) fn officer(officer: Option<&v1::Officer>) -> Parsed<Officer> {
-    let officer = officer.ok_or(Refusal::field(Reason::FieldMissing, "officer"))?;
-    if officer.id.is_empty() {
-        return Err(Refusal::field(Reason::FieldMissing, "officer.id"));
+/// Where an officer stands in a request: itself, its id, its name.
+type OfficerFields = [&'static str; 3];
+const ACTING: OfficerFields = ["act.officer", "act.officer.id", "act.officer.name"];
+/// The officer of a request that changes no dossier.
+pub(crate) const READING: OfficerFields = ["officer", "officer.id", "officer.name"];
+
+pub(crate) fn officer(officer: Option<&v1::Officer>, [whole, id, name]: &OfficerFields) -> Parsed<Officer> {
+    let officer = officer.ok_or(Refusal::field(Reason::FieldMissing, whole))?;
+    if officer.id.trim().is_empty() {
+        return Err(Refusal::field(Reason::FieldMissing, id));
     }
-    let id = within(officer.id.clone(), limits::OFFICER_BYTES, "officer.id")?;
-    let name = within(officer.name.clone(), limits::OFFICER_BYTES, "officer.name")?;
-    Ok(Officer { id, name })
+    Ok(Officer {
+        id: within(officer.id.clone(), limits::OFFICER_BYTES, id)?,
+        name: within(officer.name.clone(), limits::OFFICER_BYTES, name)?,
+    })
 }
 
 pub(crate) fn agency(text: &str, field: &'static str) -> Parsed<AgencyId> {
@@ -87,11 +96,29 @@ pub(crate) fn dossier(reference: Option<v1::DossierRef>) -> Parsed<DossierRef> {
         None => Err(Refusal::field(Reason::FieldMissing, "dossier")),
         Some(v1::dossier_ref::By::Id(id)) => digest(&id, "dossier.id").map(DossierRef::Id),
         Some(v1::dossier_ref::By::Code(code)) => {
-            if lienthong_core::code::DossierCode::parse(&code).is_none() {
+            if DossierCode::parse(&code).is_none() {
                 return Err(Refusal::field(Reason::BadDossierCode, "dossier.code"));
             }
             Ok(DossierRef::Code(code))
         }
+    }
+}
+
+/// A dossier code given with an intake; `None` when the node is to issue one.
+pub(crate) fn code(text: String) -> Parsed<Option<String>> {
+    match text.is_empty() {
+        true => Ok(None),
+        false if DossierCode::parse(&text).is_some() => Ok(Some(text)),
+        false => Err(Refusal::field(Reason::BadDossierCode, "dossier_code")),
+    }
+}
+
+/// A procedure code that is not empty.
+pub(crate) fn procedure(text: String) -> Parsed<String> {
+    if is_procedure(&text) {
+        Ok(text)
+    } else {
+        Err(Refusal::field(Reason::BadProcedureCode, "procedure_code"))
     }
 }
 
@@ -104,6 +131,9 @@ pub(crate) fn papers(items: Vec<v1::PaperItem>) -> Parsed<Vec<PaperItem>> {
         return Err(Refusal::field(Reason::TooManyItems, "paper_items"));
     }
     let paper = |item: v1::PaperItem| {
+        if item.name.trim().is_empty() {
+            return Err(Refusal::field(Reason::FieldMissing, "paper_items.name"));
+        }
         let name = within(item.name, limits::PAPER_BYTES, "paper_items.name")?;
         Ok(PaperItem { name, copies: item.copies })
     };
@@ -148,6 +178,19 @@ pub(crate) fn resolution(number: i32) -> Parsed<Resolution> {
         Ok(v1::Resolution::Stopped) => Ok(Resolution::Stopped),
         Ok(v1::Resolution::Unspecified) => Err(Refusal::field(Reason::FieldMissing, "resolution")),
         Err(_) => Err(Refusal::field(Reason::BadChoice, "resolution")),
+    }
+}
+
+/// The level a caller waits for; none when it waits for nothing. Only what the node will see is waited for.
+pub(crate) fn wait_for(number: i32) -> Parsed<Option<Level>> {
+    use v1::AckLevel as L;
+    match L::try_from(number) {
+        Ok(L::Unspecified | L::Stored) => Ok(None),
+        Ok(L::Received) => Ok(Some(Level::Received)),
+        Ok(L::Decided) => Ok(Some(Level::Decided)),
+        Ok(L::Courier | L::Acknowledged | L::Witnessed) | Err(_) => {
+            Err(Refusal::field(Reason::BadChoice, "wait_for"))
+        }
     }
 }
 

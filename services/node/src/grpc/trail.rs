@@ -105,7 +105,7 @@ pub(crate) async fn get(desk: &Desk, r: v1::GetTrailRequest) -> Parsed<v1::GetTr
 /// `ReadContent`: the reading is durable before the bytes are given.
 pub(crate) async fn read_content(desk: &Desk, r: v1::ReadContentRequest) -> Parsed<v1::ReadContentResponse> {
     let agency = desk.known(parse::agency(&r.agency, "agency")?, "agency")?;
-    let officer = parse::officer(r.officer.as_ref())?;
+    let officer = parse::officer(r.officer.as_ref(), &parse::READING)?;
     let purpose = parse::words(r.purpose, "purpose")?;
     let track = desk.track(&agency, parse::dossier(r.dossier)?).await?;
     let place = desk.look(agency.clone(), move |state| {
