@@ -25,7 +25,8 @@ pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String
         queues.reset("the queues are of a longer ledger than this one")?;
         report.push("queues rebuilt: they were of a longer ledger than this one".into());
     }
-    let from = queues.mark().unwrap_or_else(|| reader.start());
+    let was = queues.mark();
+    let from = was.unwrap_or_else(|| reader.start());
     if from == end {
         return Ok(());
     }
@@ -47,7 +48,10 @@ pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String
         filling.outbox(state)?;
     }
     queues.apply(end, filling.changes)?;
-    report.push(format!("queues brought level with the ledger: {commits} commits"));
+    report.push(match was {
+        Some(_) => format!("queues brought level with the ledger: {commits} commits"),
+        None => format!("queues were empty: rebuilt from the whole ledger, {commits} commits"),
+    });
     Ok(())
 }
 
