@@ -212,8 +212,11 @@ impl<C: Codec> Node<C> {
             Input::Command(command) => self.command(now, command),
             Input::Arrival(arrival) => self.arrive(now, arrival),
             Input::Quarantine(kept) => {
-                let kept_of_peer = self.state.quarantined.get(&kept.from).map_or(0, Vec::len);
-                if kept_of_peer >= self.quarantined_per_peer {
+                let of_peer = self.state.quarantined.get(&kept.from);
+                if let Some(index) = of_peer.and_then(|kept_before| kept_before.get(&kept.sha256)) {
+                    return Ok(Answer::Noted(*index));
+                }
+                if of_peer.map_or(0, BTreeMap::len) >= self.quarantined_per_peer {
                     return Err(Reason::Overloaded);
                 }
                 Ok(Answer::Noted(self.write(Record::Quarantined(kept))))

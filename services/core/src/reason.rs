@@ -55,12 +55,11 @@ pub enum Reason {
     Overloaded = 501,
     ShuttingDown = 502,
     StorageFailed = 503,
-    WaitExpired = 504,
 }
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 47] = {
+    pub const ALL: [Reason; 46] = {
         use Reason::*;
         [
             FieldMissing,
@@ -109,7 +108,6 @@ impl Reason {
             Overloaded,
             ShuttingDown,
             StorageFailed,
-            WaitExpired,
         ]
     };
 

@@ -48,7 +48,8 @@ fn offered() -> (World, AgencyId, AgencyId, TrackId) {
 fn rejected(world: &mut World, number: usize, reason: Reason) {
     let to = world.letters[number].to.clone();
     assert_eq!(world.deliver(number).unwrap(), Err(reason));
-    assert!(matches!(world.at(&to).ledger.last(), Some(Record::Quarantined(q)) if q.reason == reason));
+    let kept = |r: &Record| matches!(r, Record::Quarantined(q) if q.reason == reason);
+    assert!(world.at(&to).ledger.iter().any(kept));
     world.check().unwrap();
 }
 
@@ -242,8 +243,8 @@ fn an_offer_by_somebody_who_has_nothing() {
 fn quarantine_is_bounded_for_each_peer() {
     let mut world = World::new(&["a", "b", "c"]);
     let (a, at) = (id("a"), lienthong_core::ids::WallMs(0));
-    let kept = |from: &str| {
-        let (reason, sha256) = (Reason::Undecodable, Digest::ZERO);
+    let kept = |from: &str, n: usize| {
+        let (reason, sha256) = (Reason::Undecodable, Digest([n as u8; 32]));
         Input::Quarantine(Quarantined {
             from: id(from),
             reason,
@@ -253,11 +254,16 @@ fn quarantine_is_bounded_for_each_peer() {
             bytes: Some(Arc::from(*b"?")),
         })
     };
-    for _ in 0..limits::QUARANTINED_PER_PEER {
-        world.step(&a, kept("b")).unwrap().unwrap();
+    let per_peer = 8;
+    world.limit_quarantine(&a, per_peer);
+    let first = world.step(&a, kept("b", 0)).unwrap().unwrap();
+    for n in 1..per_peer {
+        world.step(&a, kept("b", n)).unwrap().unwrap();
     }
-    assert_eq!(world.step(&a, kept("b")).unwrap(), Err(Reason::Overloaded));
-    world.step(&a, kept("c")).unwrap().unwrap();
+    assert_eq!(world.step(&a, kept("b", per_peer)).unwrap(), Err(Reason::Overloaded));
+    world.step(&a, kept("c", 0)).unwrap().unwrap();
+    // The same bytes again are kept once, also when the quarantine is full.
+    assert_eq!(world.step(&a, kept("b", 0)).unwrap(), Ok(first));
 }
 
 #[test]

@@ -20,13 +20,13 @@ use crate::{
 pub struct EmbeddedConfig {
     /// Bytes in one mailbox. 16 MiB by default: it is memory, and twenty agencies share a laptop.
     pub mailbox_bytes: u64,
-    /// Messages from one sender on one lane of a mailbox. 2,048 by default, as on NATS.
+    /// Messages from one sender on one lane of a mailbox. 4,096 by default, as on NATS.
     pub per_sender_messages: u64,
 }
 
 impl Default for EmbeddedConfig {
     fn default() -> Self {
-        EmbeddedConfig { mailbox_bytes: 16 << 20, per_sender_messages: 2048 }
+        EmbeddedConfig { mailbox_bytes: 16 << 20, per_sender_messages: 4096 }
     }
 }
 

@@ -7,9 +7,9 @@ use lienthong_core::ids::AgencyId;
 pub enum Lane {
     /// Offers, with their content.
     Offer,
-    /// Answers that finish something: receipts, decisions, acknowledgements.
+    /// Answers that finish something: receipts, decisions and their copies, acknowledgements.
     Answer,
-    /// Everything between nodes that is about no transfer.
+    /// Recalls, and copies for those who follow a track.
     Ctl,
 }
 

@@ -183,7 +183,7 @@ fn spawn_engine(
     let (durable, durable_seen) = watch::channel(end);
     let (reached, reached_seen) = watch::channel(end);
 
-    let handle = Handle::new(events_in);
+    let handle = Handle::new(events_in, stop.asked.clone());
     let listed = booted.directory.agencies.iter().map(|a| a.id.to_string());
     let metrics = Arc::new(Metrics::new(listed));
     let signers = booted.hosts.iter().map(|(id, h)| (id.clone(), h.signer.clone())).collect();

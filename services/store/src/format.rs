@@ -81,8 +81,9 @@ pub const BODY_ALIGN: usize = 16;
 pub const PAYLOAD_LIMIT: usize = 256 << 10;
 /// Largest proof, 64 KiB: signatures, certificate and trace context.
 pub const PROOF_LIMIT: usize = 64 << 10;
-/// Largest body, 600 KiB: 512 KiB of content with room for sealing.
-pub const BODY_LIMIT: usize = 600 << 10;
+/// Largest body, 800 KiB: 512 KiB of content with room for sealing, and the largest message of the courier (768 KiB),
+/// which is kept whole when it goes to quarantine.
+pub const BODY_LIMIT: usize = 800 << 10;
 /// Largest commit in any segment, 16 MiB: what one `fdatasync` can be made to wait for.
 pub const COMMIT_LIMIT: u64 = 16 << 20;
 

@@ -6,7 +6,9 @@ use crate::code::{DossierCode, counter};
 use crate::delivery::outbox::{Awaits, Row};
 use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
 use crate::record::{Origin, Record, StatementRecord};
-use crate::statement::{Accept, AckItem, Body, Intake, Kind, Offer, RefusalCause, Refuse, Statement};
+use crate::statement::{
+    Accept, AckItem, Body, Intake, Kind, Offer, ReceivedItem, RefusalCause, Refuse, Statement,
+};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +21,9 @@ impl State {
         match record {
             Record::Opened { incarnation, .. } => self.incarnation = *incarnation,
             Record::Statement(record) => self.apply_statement(index, record),
-            Record::Quarantined(q) => self.quarantined.entry(q.from.clone()).or_default().push(index),
+            Record::Quarantined(q) => {
+                self.quarantined.entry(q.from.clone()).or_default().insert(q.sha256, index);
+            }
             Record::SnapshotTaken { .. } | Record::ContentRead { .. } => {}
         }
     }
@@ -33,7 +37,7 @@ impl State {
         }
         match &statement.body {
             Body::Received(items) => {
-                items.iter().for_each(|item| self.apply_receipt(index, &statement.claim.agency, &item.tid));
+                items.iter().for_each(|item| self.apply_receipt(index, &statement.claim.agency, item));
             }
             Body::Ack(items) => self.apply_ack(index, &statement.claim.agency, items),
             Body::Checkpoint { .. } => {}
@@ -193,10 +197,13 @@ impl State {
         }
     }
 
-    fn apply_receipt(&mut self, index: LedgerIndex, maker: &AgencyId, tid: &Tid) {
-        let me = self.me.clone();
+    fn apply_receipt(&mut self, index: LedgerIndex, maker: &AgencyId, item: &ReceivedItem) {
+        let (me, tid) = (self.me.clone(), &item.tid);
         let Some(id) = self.transfers.get(tid).copied() else { return };
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        if item.commitment != track.commitment_digest() {
+            return;
+        }
         let Some(transfer) = track.transfers.get_mut(tid).filter(|t| t.to == *maker) else { return };
         transfer.receipt.get_or_insert(index);
         if transfer.from == me {

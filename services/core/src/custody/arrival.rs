@@ -219,20 +219,23 @@ impl Desk<'_> {
     }
 
     fn received(&self, items: &[ReceivedItem]) -> Result<Consequence, Rejection> {
-        let mut news = false;
+        let (mut known, mut news, mut refused) = (false, false, Reason::UnknownTransfer);
         for item in items {
-            let id = self.state.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
-            let track = self.state.track(id).ok_or(Reason::UnknownTransfer)?;
-            let transfer = track.transfers.get(&item.tid).ok_or(Reason::UnknownTransfer)?;
+            // One receipt covers many offers: what it says of the others holds whatever is wrong with one of them.
+            let track = self.state.transfers.get(&item.tid).and_then(|id| self.state.track(id));
+            let transfer = track.and_then(|t| t.transfers.get(&item.tid));
+            let (Some(track), Some(transfer)) = (track, transfer) else { continue };
             if transfer.from != self.state.me || transfer.to != self.arrival.from {
-                return Err(Reason::UnknownTransfer);
+                continue;
             }
             if item.commitment != track.commitment_digest() {
-                return Err(Reason::ContentMismatch);
+                refused = Reason::ContentMismatch;
+                continue;
             }
+            known = true;
             news |= transfer.receipt.is_none();
         }
-        Ok(self.keep_if(news))
+        if known { Ok(self.keep_if(news)) } else { Err(refused) }
     }
 
     fn ack(&self, items: &[AckItem]) -> Consequence {

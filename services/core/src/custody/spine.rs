@@ -93,6 +93,11 @@ impl Walk {
         Ok(walk)
     }
 
+    /// The only agency whose statement may follow: the receiver of an open offer, else the custodian.
+    pub fn next_maker(&self) -> &AgencyId {
+        self.open.as_ref().map_or(&self.holder, |(_, receiver)| receiver)
+    }
+
     /// Takes one statement; after an error the walk is where it was.
     pub fn step(&mut self, next: &Statement) -> Result<(), Break> {
         if matches!(next.body, Body::Intake(_)) {

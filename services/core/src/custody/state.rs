@@ -31,8 +31,8 @@ pub struct State {
     pub commands: BTreeMap<Arc<str>, CommandDone>,
     /// What waits for answers of peers.
     pub outbox: Outbox,
-    /// Quarantined envelopes by peer.
-    pub quarantined: BTreeMap<AgencyId, Vec<LedgerIndex>>,
+    /// Quarantined envelopes by peer and SHA-256: each is kept once, however often it comes.
+    pub quarantined: BTreeMap<AgencyId, BTreeMap<Digest, LedgerIndex>>,
 }
 
 /// Code counters kept: an officer may finish yesterday's intake; an older day is counted anew from its codes.

@@ -174,6 +174,11 @@ impl World {
         &self.places[id]
     }
 
+    pub fn limit_quarantine(&mut self, id: &AgencyId, per_peer: usize) {
+        let place = self.at_mut(id);
+        place.node = place.node.take().map(|node| node.with_quarantine_of(per_peer));
+    }
+
     pub fn at_mut(&mut self, id: &AgencyId) -> &mut Place {
         self.places.get_mut(id).unwrap_or_else(|| panic!("{id} is not in this world"))
     }

@@ -3,7 +3,7 @@
 use super::{Fault, World};
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::delivery::courier::Trouble;
-use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, WallMs};
+use lienthong_core::ids::{AgencyId, LedgerIndex, WallMs};
 use lienthong_core::node::{Dispatch, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Quarantined, Record, StatementRecord};
@@ -102,9 +102,9 @@ impl World {
             content: letter.content.clone(),
             trace: None,
         };
-        let from = letter.from.clone();
+        let (from, letter_hash) = (letter.from.clone(), letter.statement.sid());
         let Err(reason) = self.step(&to, Input::Arrival(arrival))? else { return Ok(Ok(())) };
-        let (sha256, at) = (Digest::ZERO, WallMs(0));
+        let (sha256, at) = (letter_hash, WallMs(0));
         let kept = Quarantined { from, reason, sha256, length: 0, at, bytes: None };
         let _full = self.step(&to, Input::Quarantine(kept))?;
         Ok(Err(reason))

@@ -37,7 +37,7 @@ pub struct NatsConfig {
     pub tls_ca: Option<PathBuf>,
     /// What the server reserves for each mailbox. 64 MiB by default: twenty days of a commune.
     pub mailbox_bytes: u64,
-    /// Messages from one sender on one lane that a mailbox holds unacknowledged. 2,048 by default: twice the
+    /// Messages from one sender on one lane that a mailbox holds unacknowledged. 4,096 by default: four times the
     /// largest window of unreceipted statements, as acks lag behind receipts, so that only a faulty sender
     /// meets it. It counts messages; what a sender may fill in bytes is for credits to bound.
     pub per_sender_messages: u64,
@@ -53,7 +53,7 @@ impl NatsConfig {
             credentials_file: None,
             tls_ca: None,
             mailbox_bytes: 64 << 20,
-            per_sender_messages: 2048,
+            per_sender_messages: 4096,
         }
     }
 }

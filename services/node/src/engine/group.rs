@@ -20,8 +20,9 @@ pub(crate) struct Group {
     pub(crate) inputs: usize,
 }
 
-/// Bytes of one group: below half of the store's largest commit, so that with the last input it still fits.
-pub(crate) const GROUP_BYTES: usize = 1 << 20;
+/// Bytes of one group. With the last input, which may be a whole message of 768 KiB, it fits the commit of the smallest
+/// segment (2 MiB).
+pub(crate) const GROUP_BYTES: usize = 512 << 10;
 /// Inputs of one group: what a commit of a millisecond can carry without making the first wait for the last.
 pub(crate) const GROUP_INPUTS: usize = 1_024;
 

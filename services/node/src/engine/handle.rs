@@ -6,16 +6,23 @@ use lienthong_core::ids::AgencyId;
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// A way into the loop.
 #[derive(Clone, Debug)]
 pub struct Handle {
     events: mpsc::Sender<Event>,
+    stopping: CancellationToken,
 }
 
 impl Handle {
-    pub(crate) fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events }
+    pub(crate) fn new(events: mpsc::Sender<Event>, stopping: CancellationToken) -> Self {
+        Self { events, stopping }
+    }
+
+    /// Why an answer did not come: the node ends in order, or it could not write.
+    fn cut_off(&self) -> Reason {
+        if self.stopping.is_cancelled() { Reason::ShuttingDown } else { Reason::StorageFailed }
     }
 
     /// Gives an input to an agency; the answer is durable. A full queue is told at once ([`Reason::Overloaded`]):
@@ -26,7 +33,7 @@ impl Handle {
     pub async fn input(&self, agency: AgencyId, input: Input) -> Result<Done, Reason> {
         let (reply, answer) = oneshot::channel();
         self.send(Event::Input { agency, input: Box::new(input), waiter: None, reply })?;
-        answer.await.map_err(|_| Reason::StorageFailed)?
+        answer.await.map_err(|_| self.cut_off())?
     }
 
     /// The same, and a receiver that tells when the transfer the input makes reaches `level`.
@@ -43,7 +50,7 @@ impl Handle {
         let (reached, at_level) = oneshot::channel();
         let waiter = Some(Waiter { level, reached });
         self.send(Event::Input { agency, input: Box::new(input), waiter, reply })?;
-        let done = answer.await.map_err(|_| Reason::StorageFailed)??;
+        let done = answer.await.map_err(|_| self.cut_off())??;
         Ok((done, at_level))
     }
 
@@ -60,7 +67,7 @@ impl Handle {
             let seen = look(hosts);
             Box::new(move || drop(reply.send(seen)))
         })))?;
-        answer.await.map_err(|_| Reason::StorageFailed)
+        answer.await.map_err(|_| self.cut_off())
     }
 
     pub(crate) fn send(&self, event: Event) -> Result<(), Reason> {

@@ -180,7 +180,8 @@ fn outbox_page(host: &Host, after: Option<u64>, size: usize) -> Vec<v1::OutboxRo
 }
 
 fn quarantined(host: &Host, after: Option<u64>, size: usize) -> Vec<LedgerIndex> {
-    let mut all: Vec<LedgerIndex> = host.node.state().quarantined.values().flatten().copied().collect();
+    let mut all: Vec<LedgerIndex> =
+        host.node.state().quarantined.values().flat_map(|kept| kept.values()).copied().collect();
     all.sort_unstable();
     all.into_iter().filter(|i| after.is_none_or(|a| i.0 > a)).take(size).collect()
 }

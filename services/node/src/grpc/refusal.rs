@@ -121,6 +121,5 @@ pub fn code(reason: Reason) -> Code {
         | R::CancelByStranger
         | R::OwnStatementUnknown => Code::DataLoss,
         R::ShuttingDown | R::StorageFailed => Code::Unavailable,
-        R::WaitExpired => Code::DeadlineExceeded,
     }
 }

@@ -156,8 +156,8 @@ fn custody(reason: Reason) -> (&'static str, &'static str) {
             "The idempotency key was used for a request with other content. Use a new key for a new request.",
         ),
         Reason::TrailTooLarge => (
-            "Quá trình luân chuyển cùng nội dung của hồ sơ đã quá lớn để chuyển tiếp. Hãy hoàn thành tại cơ quan đang giữ và báo quản trị.",
-            "The dossier's trail and content together are too large to be handed on. Complete it where it is, and tell the operator.",
+            "Quá trình luân chuyển của hồ sơ đã quá lớn để chuyển tiếp hoặc xuất chứng cứ. Hãy hoàn thành tại cơ quan đang giữ và báo quản trị.",
+            "The dossier's trail is too large to be handed on with its content, or to be exported. Complete it where it is, and tell the operator.",
         ),
         _ => (
             "Số hồ sơ trong ngày đã hết. Hãy nhập mã hồ sơ.",
@@ -225,13 +225,9 @@ fn node(reason: Reason) -> (&'static str, &'static str) {
             "Nút đang dừng. Hãy gửi lại sau với cùng khóa chống lặp.",
             "The node is shutting down. Try again with the same key.",
         ),
-        Reason::StorageFailed => (
+        _ => (
             "Nút không ghi được dữ liệu và đã dừng. Không rõ yêu cầu đã ghi hay chưa: hãy gửi lại với cùng khóa chống lặp sau khi khắc phục.",
             "The node could not write and has stopped. Whether the request was written is unknown: repeat it with the same key once it is mended.",
-        ),
-        _ => (
-            "Hết thời gian chờ. Yêu cầu vẫn được giữ và tiếp tục được xử lý.",
-            "The wait is over. The request stands and goes on.",
         ),
     }
 }

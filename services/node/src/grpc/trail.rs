@@ -10,11 +10,10 @@ use futures::stream::{self, BoxStream, StreamExt};
 use lienthong_core::custody::command::Act;
 use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::track::{Entry, Track};
-use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
-use lienthong_core::limits;
+use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
-use lienthong_core::statement::{Kind, Statement};
+use lienthong_core::statement::Statement;
 use lienthong_proto::v1;
 use lienthong_wire::content;
 use prost::Message;
@@ -34,13 +33,13 @@ type Place = (LedgerIndex, bool);
 
 /// Places of everything about a track in trail order: the spine, each statement followed by what answers it, then what
 /// floats because a copy before it is not here yet.
-fn places(id: &TrackId, track: &Track) -> Vec<Place> {
+fn places(track: &Track) -> Vec<Place> {
     let mut order = Vec::new();
     let mut done = BTreeSet::new();
-    let mut at = track.entry(id);
-    while let Some(entry) = at {
-        beside(track, entry, true, &mut order, &mut done);
-        at = track.entries.iter().find(|e| e.prev == Some(entry.sid) && !done.contains(&e.index));
+    for index in track.spine_to(&track.standing().tip).unwrap_or_default() {
+        if let Some(entry) = track.entries.iter().find(|e| e.index == index) {
+            beside(track, entry, true, &mut order, &mut done);
+        }
     }
     for entry in &track.entries {
         beside(track, entry, false, &mut order, &mut done);
@@ -60,7 +59,7 @@ fn beside(
             order.push((index, spine));
         }
     };
-    push(entry.index, on_spine && entry.kind != Kind::Cancel);
+    push(entry.index, on_spine);
     if let Some(transfer) = track.transfers.get(&entry.sid) {
         transfer.receipt.into_iter().chain(transfer.cancel).for_each(|i| push(i, false));
     }
@@ -74,7 +73,7 @@ pub(crate) async fn get(desk: &Desk, r: v1::GetTrailRequest) -> Parsed<v1::GetTr
     let (dossier, places) = desk
         .look(agency.clone(), move |state| {
             let track = state.track(&id).ok_or(Reason::DossierNotFound)?;
-            Ok((shape::dossier(state, &id, track), places(&id, track)))
+            Ok((shape::dossier(state, &id, track), places(track)))
         })
         .await?;
     let read = reading(desk, move |records| {
@@ -134,12 +133,13 @@ pub(crate) async fn export(desk: &Desk, acting: Acting, r: v1::ExportTrailReques
     let shown = desk
         .look(agency.clone(), move |state| {
             let known = state.track(&track).ok_or(Reason::DossierNotFound)?;
-            Ok(places(&track, known).into_iter().map(|(i, _)| i.0).collect::<BTreeSet<u64>>())
+            Ok(places(known).into_iter().map(|(i, _)| i.0).collect::<BTreeSet<u64>>())
         })
         .await?;
-    let purpose = "trail export".to_owned();
-    debug_assert!(purpose.len() <= limits::TEXT_BYTES);
-    let done = desk.command(acting, call, Act::Attest { purpose }).await?;
+    let done = desk.command(acting, call, Act::Attest { purpose: "trail export".to_owned() }).await?;
+    if shown.first().is_some_and(|first| done.ledger_index - first > LINKS) {
+        return Err(Reason::TrailTooLarge.into());
+    }
     let mut applied = desk.applied.clone();
     if !applied.caught_up().await {
         return Err(Reason::ShuttingDown.into());
@@ -172,7 +172,7 @@ fn links(
     shown: &BTreeSet<u64>,
     last: u64,
 ) -> Result<Links, crate::engine::records::ReadError> {
-    let first = shown.first().copied().unwrap_or(last).max(last.saturating_sub(LINKS));
+    let first = shown.first().copied().unwrap_or(last);
     let mut first_prev = Bytes::new();
     let mut links = Vec::new();
     for index in first..=last {

@@ -22,7 +22,7 @@ keys = []
 "#;
 
 /// Configuration of a node with these agencies, their keys made in `dir`.
-pub fn config(dir: &Path, agencies: &[&str]) -> NodeConfig {
+pub(crate) fn config(dir: &Path, agencies: &[&str]) -> NodeConfig {
     let mut config = NodeConfig::default();
     let mut directory = DIRECTORY.to_owned();
     for (n, id) in agencies.iter().enumerate() {
@@ -52,7 +52,7 @@ pub fn config(dir: &Path, agencies: &[&str]) -> NodeConfig {
     config
 }
 
-pub async fn start(config: &NodeConfig) -> (Running, DossierServiceClient<Channel>) {
+pub(crate) async fn start(config: &NodeConfig) -> (Running, DossierServiceClient<Channel>) {
     let link = Link::Embedded(EmbeddedLink::new(EmbeddedConfig::default()));
     let node = Node::start(config, Some(link)).await.unwrap();
     node.ready().await;
@@ -60,21 +60,21 @@ pub async fn start(config: &NodeConfig) -> (Running, DossierServiceClient<Channe
     (node, client)
 }
 
-pub fn act(agency: &str, key: &str) -> Option<v1::Act> {
+pub(crate) fn act(agency: &str, key: &str) -> Option<v1::Act> {
     let officer = Some(v1::Officer { id: "cb01".into(), name: "Nguyễn Văn Thử".into() });
     Some(v1::Act { agency: agency.into(), idempotency_key: key.into(), officer })
 }
 
-pub fn dossier(id: &str) -> Option<v1::DossierRef> {
+pub(crate) fn dossier(id: &str) -> Option<v1::DossierRef> {
     Some(v1::DossierRef { by: Some(v1::dossier_ref::By::Id(id.into())) })
 }
 
-pub async fn get(client: &mut DossierServiceClient<Channel>, agency: &str, id: &str) -> v1::Dossier {
+pub(crate) async fn get(client: &mut DossierServiceClient<Channel>, agency: &str, id: &str) -> v1::Dossier {
     let request = v1::GetDossierRequest { agency: agency.into(), dossier: dossier(id) };
     client.get_dossier(request).await.unwrap().into_inner().dossier.unwrap()
 }
 
-pub async fn submit(client: &mut DossierServiceClient<Channel>, key: &str) -> v1::Done {
+pub(crate) async fn submit(client: &mut DossierServiceClient<Channel>, key: &str) -> v1::Done {
     let request = v1::SubmitDossierRequest {
         act: act("xa", key),
         procedure_code: "1.001193".into(),
@@ -85,7 +85,7 @@ pub async fn submit(client: &mut DossierServiceClient<Channel>, key: &str) -> v1
     client.submit_dossier(request).await.unwrap().into_inner().done.unwrap()
 }
 
-pub async fn offer(
+pub(crate) async fn offer(
     client: &mut DossierServiceClient<Channel>,
     from: &str,
     to: &str,
@@ -103,7 +103,7 @@ pub async fn offer(
     client.offer_hand_off(request).await.unwrap().into_inner()
 }
 
-pub async fn accept(client: &mut DossierServiceClient<Channel>, at: &str, id: &str) -> v1::Done {
+pub(crate) async fn accept(client: &mut DossierServiceClient<Channel>, at: &str, id: &str) -> v1::Done {
     let request = v1::AcceptHandOffRequest {
         act: act(at, &format!("accept-{at}")),
         dossier: dossier(id),
@@ -113,23 +113,23 @@ pub async fn accept(client: &mut DossierServiceClient<Channel>, at: &str, id: &s
 }
 
 /// A folder with a node's configuration in it.
-pub struct Fixture {
+pub(crate) struct Fixture {
     dir: tempfile::TempDir,
-    pub config: NodeConfig,
+    pub(crate) config: NodeConfig,
 }
 
 impl Fixture {
-    pub fn new(agencies: &[&str]) -> Self {
+    pub(crate) fn new(agencies: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), agencies);
         Self { dir, config }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub async fn start(&self) -> (Running, DossierServiceClient<Channel>) {
+    pub(crate) async fn start(&self) -> (Running, DossierServiceClient<Channel>) {
         start(&self.config).await
     }
 }

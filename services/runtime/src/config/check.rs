@@ -13,7 +13,7 @@ use super::{LinkKind, NodeConfig};
 /// Agencies in one process: a province with its departments and branches has about 150.
 const AGENCIES_MAX: usize = 256;
 /// An id becomes part of NATS subjects and stream names and of metric labels.
-const AGENCY_ID_CHARS_MAX: usize = 64;
+const AGENCY_ID_CHARS_MAX: usize = 40;
 /// Content of a dossier is at most 512 KiB, and the request around it needs room.
 const MESSAGE_BYTES_MIN: u64 = 640 << 10;
 /// Beyond this one caller could hold the memory of a small machine.
@@ -132,8 +132,8 @@ fn node(config: &NodeConfig, faults: &mut Vec<Fault>) {
                 key,
                 Text::new("this is not an agency id", "đây không phải là mã định danh cơ quan"),
                 Text::new(
-                    "use the stable id of the directory: a-z, 0-9 and hyphens, at most 64, no dots",
-                    "hãy dùng mã trong danh bạ: a-z, 0-9 và dấu gạch nối, tối đa 64 ký tự, không có dấu chấm",
+                    "use the stable id of the directory: a-z, 0-9 and hyphens, at most 40, no dots",
+                    "hãy dùng mã trong danh bạ: a-z, 0-9 và dấu gạch nối, tối đa 40 ký tự, không có dấu chấm",
                 ),
             ));
         } else if !seen.insert(&agency.id) {

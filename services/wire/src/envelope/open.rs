@@ -31,13 +31,12 @@ pub struct Inbound {
 /// Opens an envelope that `from` sent.
 ///
 /// # Errors
-/// `EnvelopeTooLarge`, `Undecodable`; those of [`Verifier::verify_statement`]; `SenderMismatch` when neither the
-/// statement's maker nor, for an offer, the agency it is made to sent it; `BadCertificate` when the certificate is above
+/// `EnvelopeTooLarge`, `Undecodable`; those of [`Verifier::verify_statement`]; `SenderMismatch` when its maker did not send it; `BadCertificate` when the certificate is above
 /// its limits or a statement in it does not verify; `ContentMismatch` and `ContentTooLarge`.
 pub fn open_envelope(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Result<Inbound, Reason> {
     let parts = split(bytes)?;
     let statement = verifier.verify_statement(signed(parts.statement)?)?;
-    if !may_send(from, &statement) {
+    if statement.claim.agency != *from {
         return Err(Reason::SenderMismatch);
     }
     let mut certificate = Vec::with_capacity(parts.certificate.len());
@@ -94,13 +93,6 @@ fn signed(bytes: Bytes) -> Result<v1::SignedStatement, Reason> {
         return Err(Reason::MalformedStatement);
     }
     v1::SignedStatement::decode(bytes).map_err(|_| Reason::MalformedStatement)
-}
-
-/// Each agency sends what it made. The one that decides an offer also sends the offer itself to those who watch the
-/// track (protocol.md 3, "Watchers").
-fn may_send(from: &AgencyId, statement: &Statement) -> bool {
-    let maker = statement.claim.agency == *from;
-    maker || matches!(&statement.body, Body::Offer(offer) if offer.to == *from)
 }
 
 /// A content must be exactly what the offer committed to; what commits to nothing may carry nothing.

@@ -9,9 +9,10 @@ use super::walk::{Broken, Spine, walk};
 use crate::directory::DirectoryFile;
 use crate::keys::KeyRing;
 use crate::limits::EVIDENCE_SHOWN;
-use crate::record::{decode_record, verify_record};
+use crate::record::{RecordError, decode_record, verify_record};
 use bytes::Bytes;
 use lienthong_core::ids::{LedgerIndex, Sid, TrackId};
+use lienthong_core::reason::Reason;
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
@@ -140,6 +141,13 @@ fn index_of(at: Position) -> LedgerIndex {
 }
 
 fn record(shown: v1::ShownRecord, keys: &KeyRing) -> Result<Record, What> {
+    // The signature is checked over the bytes before anything of them is parsed.
+    let outer =
+        v1::Record::decode(shown.payload.clone()).map_err(|_| What::Record(RecordError::Undecodable))?;
+    if let Some(v1::record::Fact::Statement(statement)) = &outer.fact {
+        let proof = shown.proof.as_ref().ok_or(What::Signature(Reason::BadSignature))?;
+        keys.check(&statement.r#type, &statement.body, proof).map_err(What::Signature)?;
+    }
     let proof = shown.proof.map(|proof| proof.encode_to_vec()).unwrap_or_default();
     let record = decode_record(shown.payload, &proof, None).map_err(What::Record)?;
     verify_record(keys, &record).map_err(What::Signature)?;

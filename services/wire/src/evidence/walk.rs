@@ -28,7 +28,8 @@ pub struct Spine {
     pub steps: Vec<(usize, AgencyId)>,
     /// Each offer and what became of it.
     pub custodians: Vec<HandOver>,
-    /// Places of spine statements whose predecessor is not in the list.
+    /// Places of spine statements that hang loose: their predecessor is not in the list, or their maker had no right to
+    /// follow it. Nothing follows from them.
     pub unlinked: Vec<usize>,
 }
 
@@ -37,10 +38,11 @@ pub struct Spine {
 /// # Errors
 /// The first thing that is wrong along the spine; a fork anywhere, also among what hangs loose.
 pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
-    let mut next: BTreeMap<Sid, usize> = BTreeMap::new();
+    let mut next: BTreeMap<(Sid, AgencyId), usize> = BTreeMap::new();
     for (place, statement) in statements.iter().enumerate() {
+        // Two of one maker are a fork; one of somebody else is only somebody's claim.
         if let Some(prev) = statement.body.prev()
-            && next.insert(prev, place).is_some()
+            && next.insert((prev, statement.claim.agency.clone()), place).is_some()
         {
             return Err(Broken::Fork(place, prev));
         }
@@ -50,7 +52,7 @@ pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
     let mut end = Walk::begin(&statements[first]).map_err(|cause| Broken::Step(first, cause))?;
     let mut steps = vec![(first, end.holder.clone())];
     let mut custodians = Vec::new();
-    while let Some(place) = next.remove(&end.last) {
+    while let Some(place) = next.remove(&(end.last, end.next_maker().clone())) {
         let statement = &statements[place];
         let giver = end.holder.clone();
         end.step(statement).map_err(|cause| Broken::Step(place, cause))?;

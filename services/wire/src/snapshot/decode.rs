@@ -48,8 +48,9 @@ fn state(m: v1::AgencySnapshot) -> Result<State, Unusable> {
     state.numbers = m.numbers.into_iter().map(|n| (n.day.into(), n.number)).collect();
     state.outbox = Outbox::from_rows(m.outbox.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
     for q in m.quarantined {
-        let indices = q.indices.into_iter().map(LedgerIndex).collect();
-        state.quarantined.insert(agency(&q.peer)?, indices);
+        let digests = q.digests.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
+        let kept = digests.into_iter().zip(q.indices.into_iter().map(LedgerIndex)).collect();
+        state.quarantined.insert(agency(&q.peer)?, kept);
     }
     state.index_tracks();
     Ok(state)

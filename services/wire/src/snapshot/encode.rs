@@ -39,9 +39,10 @@ fn agency(state: &State) -> v1::AgencySnapshot {
         quarantined: state
             .quarantined
             .iter()
-            .map(|(peer, indices)| v1::QuarantineSnapshot {
+            .map(|(peer, kept)| v1::QuarantineSnapshot {
                 peer: peer.as_str().into(),
-                indices: indices.iter().map(|i| i.0).collect(),
+                indices: kept.values().map(|i| i.0).collect(),
+                digests: kept.keys().map(|d| hash(*d)).collect(),
             })
             .collect(),
     }
