@@ -73,12 +73,12 @@ fn nothing_is_written_for_an_empty_group_or_a_record_out_of_turn() {
     for (part, record) in [
         ("payload", NewRecord { payload: bytes((256 << 10) + 1, 0), ..good.clone() }),
         ("proof", NewRecord { proof: bytes((64 << 10) + 1, 0), ..good.clone() }),
-        ("body", with_body(good.clone(), (600 << 10) + 1)),
+        ("body", with_body(good.clone(), (800 << 10) + 1)),
     ] {
         let refused = ledger.append(vec![record]);
         assert!(matches!(refused, Err(StoreError::TooLarge { part: p, .. }) if p == part), "{refused:?}");
     }
-    let many: Vec<_> = (0..4).map(|n| with_body(next(&ledger, "a", n, 10), 600 << 10)).collect();
+    let many: Vec<_> = (0..4).map(|n| with_body(next(&ledger, "a", n, 10), 800 << 10)).collect();
     assert!(many.iter().map(NewRecord::stored_bytes).sum::<u64>() > ledger.commit_room());
     assert!(matches!(ledger.append(many), Err(StoreError::TooLarge { part: "commit", .. })));
     assert_eq!((ledger.end_position(), ledger.head(&agency("a"))), (before, Head::EMPTY));
@@ -90,7 +90,7 @@ fn the_largest_record_fits_into_the_smallest_segment() {
     let dir = temp();
     let mut ledger = fresh(dir.path());
     let record = NewRecord { proof: bytes(64 << 10, 1), ..next(&ledger, "a", 0, 256 << 10) };
-    let record = with_body(record, 600 << 10);
+    let record = with_body(record, 800 << 10);
     assert!(record.stored_bytes() <= ledger.commit_room());
     let at = ledger.append(vec![record.clone()]).expect("an append").positions[0];
     same(&record, &ledger.reader().read(at).expect("a read"));
@@ -129,7 +129,7 @@ fn a_missing_segment_is_refused() {
     let dir = temp();
     let mut ledger = fresh(dir.path());
     while ledger.end_position().segment < 3 {
-        let record = with_body(next(&ledger, "a", 0, 300), 600 << 10);
+        let record = with_body(next(&ledger, "a", 0, 300), 800 << 10);
         ledger.append(vec![record]).expect("an append");
     }
     drop(ledger);

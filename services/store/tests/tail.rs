@@ -142,7 +142,7 @@ fn the_last_commit_of_a_full_segment_is_covered_by_the_next_one() {
     let mut last = 0;
     while ledger.end_position().segment == 1 {
         last = u64::from(ledger.end_position().commit);
-        let record = with_body(next(&ledger, "a", 0, 100), 600 << 10);
+        let record = with_body(next(&ledger, "a", 0, 100), 800 << 10);
         ledger.append(vec![record]).expect("an append");
     }
     drop(ledger);
