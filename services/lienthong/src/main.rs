@@ -39,6 +39,10 @@ enum Outcome {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.json;
+    if !matches!(cli.command, Command::Dev(_) | Command::Node(_)) {
+        // `lienthong … | head` ends quietly, as other commands do. A daemon must outlive whoever reads its log.
+        sigpipe::reset();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -83,9 +83,7 @@ pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
 pub(crate) fn outbox_row(state: &State, index: LedgerIndex, to: &AgencyId) -> Change {
     let key = outbox_key(&state.me, index, to);
     match state.outbox.row(&(index, to.clone())) {
-        Some(row) => {
-            Change::Put(Table::Outbox, key, shape::outbox_row(index, to, row, None, 0).encode_to_vec())
-        }
+        Some(row) => Change::Put(Table::Outbox, key, shape::outbox_row(index, to, row).encode_to_vec()),
         None => Change::Delete(Table::Outbox, key),
     }
 }

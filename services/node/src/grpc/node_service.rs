@@ -5,7 +5,7 @@ use super::parse::{self, Parsed};
 use super::refusal::Refusal;
 use super::shape;
 use super::texts;
-use crate::engine::{Host, Hosts};
+use crate::engine::{Host, Hosts, rows};
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::reason::Reason;
@@ -14,9 +14,14 @@ use lienthong_link::{Link, LinkKind, MailboxStatus};
 use lienthong_proto::v1;
 use lienthong_proto::v1::node_service_server::NodeService;
 use lienthong_runtime::Readiness;
+use lienthong_store::queues::{Queues, QueuesError, Table};
+use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
+
+/// A statement goes to its receiver and to the place of receipt.
+const ROWS_OF_ONE: usize = 2;
 
 /// What an operator asks is answered from here.
 #[derive(Clone)]
@@ -66,14 +71,24 @@ impl Ops {
         Ok(v1::ListPeersResponse { peers })
     }
 
+    /// The rows come from the queues, off the loop; how often each was sent, and the courier's trouble, from the loop.
     async fn outbox(&self, r: v1::ListOutboxRequest) -> Parsed<v1::ListOutboxResponse> {
         let agency = self.desk.known(parse::agency(&r.agency, "agency")?, "agency")?;
-        let size = parse::page_size(r.page_size)?;
-        let skip = token(&r.page_token)?;
-        let rows = move |hosts: &Hosts| hosts.get(&agency).map(|host| outbox_page(host, skip, size));
-        let rows = self.desk.look_at_hosts(rows).await?.ok_or(Reason::AgencyNotHosted)?;
+        self.desk.look(agency.clone(), |_| Ok(())).await?;
+        let (size, after) = (parse::page_size(r.page_size)?, token(&r.page_token)?);
+        let mut applied = self.desk.applied.clone();
+        if !applied.caught_up().await {
+            return Err(Reason::ShuttingDown.into());
+        }
+        let (queues, at) = (self.desk.records.queues.clone(), agency.clone());
+        let page = tokio::task::spawn_blocking(move || outbox_page(&queues, &at, after, size)).await;
+        let rows = page.map_err(|_| Reason::ShuttingDown)?.map_err(|e| super::inbox::broken(&e))?;
         let next_page_token = next(rows.last().map(|r| r.ledger_index), rows.len(), size);
-        Ok(v1::ListOutboxResponse { rows, next_page_token })
+        let told = self.desk.look_at_hosts(move |hosts| match hosts.get(&agency) {
+            Some(host) => rows.into_iter().filter_map(|row| flying(host, row)).collect(),
+            None => Vec::new(),
+        });
+        Ok(v1::ListOutboxResponse { rows: told.await?, next_page_token })
     }
 
     async fn quarantine(&self, r: v1::ListQuarantineRequest) -> Parsed<v1::ListQuarantineResponse> {
@@ -157,26 +172,38 @@ fn peers(host: &Host) -> Vec<v1::Peer> {
     peers.into_values().collect()
 }
 
-fn outbox_page(host: &Host, after: Option<u64>, size: usize) -> Vec<v1::OutboxRow> {
-    let courier = host.node.courier();
-    let rows = host.node.state().outbox.rows().filter(|((index, _), _)| after.is_none_or(|a| index.0 > a));
-    let shaped = rows.map(|(key, row)| {
-        let trouble = courier.trouble(&key.1).map(|(t, _)| t);
-        let mut shaped = shape::outbox_row(key.0, &key.1, row, trouble, courier.attempts(key).unwrap_or(0));
-        if row.awaits.resends() && courier.attempts(key).is_none() {
-            shaped.reason = v1::WaitReason::Window as i32;
-        }
-        shaped
-    });
-    // Two rows of one statement stay on one page: the token is a ledger index.
+/// Rows after a ledger index. Two rows of one statement stay on one page, so that the index is the page token.
+fn outbox_page(
+    queues: &Queues,
+    agency: &AgencyId,
+    after: Option<u64>,
+    size: usize,
+) -> Result<Vec<v1::OutboxRow>, QueuesError> {
+    let prefix = rows::of_agency(agency);
+    // Behind every row of that index: no agency id has this byte.
+    let start = after.map(|index| [&rows::record_key(agency, index)[..], &[0xff]].concat());
+    let found = queues.scan(Table::Outbox, &prefix, start.as_deref(), size + ROWS_OF_ONE)?;
     let mut page: Vec<v1::OutboxRow> = Vec::new();
-    for row in shaped {
+    for row in found.iter().filter_map(|(_, value)| v1::OutboxRow::decode(&value[..]).ok()) {
         if page.len() >= size && page.last().is_some_and(|l| l.ledger_index != row.ledger_index) {
             break;
         }
         page.push(row);
     }
-    page
+    Ok(page)
+}
+
+/// What the loop knows of a row; `None` when it was freed meanwhile.
+fn flying(host: &Host, mut row: v1::OutboxRow) -> Option<v1::OutboxRow> {
+    let key = (LedgerIndex(row.ledger_index), AgencyId::parse(&row.to)?);
+    let (kept, courier) = (host.node.state().outbox.row(&key)?, host.node.courier());
+    let attempts = courier.attempts(&key);
+    row.attempts = attempts.unwrap_or(0);
+    row.reason = match attempts {
+        None if kept.awaits.resends() => v1::WaitReason::Window,
+        _ => shape::wait_reason(kept.awaits, courier.trouble(&key.1).map(|(t, _)| t)),
+    } as i32;
+    Some(row)
 }
 
 fn quarantined(host: &Host, after: Option<u64>, size: usize) -> Vec<LedgerIndex> {

@@ -90,21 +90,16 @@ pub(crate) fn wait_reason(awaits: Awaits, trouble: Option<Trouble>) -> v1::WaitR
     }
 }
 
-pub(crate) fn outbox_row(
-    index: LedgerIndex,
-    to: &AgencyId,
-    row: &Row,
-    trouble: Option<Trouble>,
-    attempts: u32,
-) -> v1::OutboxRow {
+/// A row as the queues keep it: without the courier's news, which are the loop's.
+pub(crate) fn outbox_row(index: LedgerIndex, to: &AgencyId, row: &Row) -> v1::OutboxRow {
     v1::OutboxRow {
         statement_id: row.sid.to_string(),
         ledger_index: index.0,
         kind: row.kind.name().to_owned(),
         to: to.to_string(),
         dossier_id: row.track.to_string(),
-        reason: wait_reason(row.awaits, trouble) as i32,
+        reason: wait_reason(row.awaits, None) as i32,
         since_ms: row.since.0,
-        attempts,
+        attempts: 0,
     }
 }

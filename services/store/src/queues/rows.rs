@@ -15,20 +15,14 @@ pub const VALUE_LIMIT: usize = 4 << 10;
 pub enum Table {
     /// (agency, index) → position of the record.
     Records = 1,
-    /// Statement id → where it is.
-    Statements = 2,
     /// (receiver, statement) → what is still to be delivered.
     Outbox = 3,
     /// What waits for an officer.
     Inbox = 4,
     /// Dossiers by agency.
     Dossiers = 5,
-    /// Dossier code → dossier.
-    Codes = 6,
     /// By state and due time.
     States = 7,
-    /// What is known of each peer.
-    Peers = 8,
 }
 
 /// A change to one row.
