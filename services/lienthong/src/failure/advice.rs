@@ -115,10 +115,6 @@ fn about_the_rest(reason: Reason) -> Advice {
             "báo người vận hành nút: đĩa hỏng hoặc đầy.",
             "tell the operator of the node: its disk fails or is full.",
         ),
-        R::WaitExpired => (
-            "không mất gì: việc giao vẫn tiếp tục; `lienthong dossier show` cho biết đến đâu.",
-            "nothing is lost: the hand-off goes on, and `lienthong dossier show` says how far it is.",
-        ),
         // 4xx: evidence that does not hold. A clerk cannot mend it.
         evidence if evidence.number() / 100 == 4 => (
             "báo người vận hành nút: chứng cứ không khớp.",
