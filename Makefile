@@ -40,4 +40,5 @@ fmt: ## format
 	$(CARGO) fmt --all
 
 bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
-	$(CARGO) bench -p lienthong-tests --bench speed -- $(ARGS)
+	$(CARGO) bench -p lienthong-tests --bench ledger
+	$(CARGO) run --release -p lienthong -- bench $(ARGS)

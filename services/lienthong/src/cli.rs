@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{dev, dossier, fsck, keys, ledger, node, play, status, trail};
+use crate::{bench, dev, dossier, fsck, keys, ledger, node, play, status, trail};
 
 /// Liên Thông carries administrative dossiers (hồ sơ) between one-stop desks, and proves every hand-off.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Keys(keys::Args),
     /// Play a morning: acts of officers, from a text file, against a running node
     Play(play::command::Args),
+    /// Measure hand-offs end to end on this machine
+    Bench(bench::Args),
     /// What a node holds, what waits, why, since when, and who must act
     Status(status::Args),
 }

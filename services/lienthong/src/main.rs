@@ -10,6 +10,7 @@ mod statement;
 mod time;
 mod words;
 
+mod bench;
 mod control_sheet;
 mod dev;
 mod dossier;
@@ -70,6 +71,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Keys(args) => keys::run(args, cli.json),
         Command::Trail(args) => trail::run(args, cli.json).await,
         Command::Play(args) => play::command::run(args).await,
+        Command::Bench(args) => bench::run(args, cli.json).await,
         Command::Status(args) => status::run(args, cli.json).await,
     }
 }
