@@ -2,45 +2,49 @@
 
 use lienthong_core::record::Origin;
 use lienthong_core::statement::Kind;
-use lienthong_link::server::NatsServer;
 use lienthong_proto::v1;
 use lienthong_tests::{BOUND, Desk, Province, broker, eventually, read_ledger};
 use lienthong_wire::evidence;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::watch;
 
 const DOSSIERS: usize = 40;
 const AGENCIES: [&str; 3] = ["a", "b", "c"];
-/// Hand-offs accepted when NATS is lost: early on, and when everything is in motion.
-const LOST_AT: [usize; 2] = [DOSSIERS / 4, DOSSIERS * 3 / 2];
+/// Hand-offs accepted when NATS is lost: early on, and when those that waited for the first loss are on their way.
+const LOST_AT: [usize; 2] = [DOSSIERS / 4, DOSSIERS * 2 + 5];
 /// There, on, and home again.
 const HOPS: usize = 3;
 
+/// How far all have come.
+struct Progress {
+    accepted: AtomicUsize,
+    /// How often NATS was lost. Every other dossier waits before its second hand-off for the first loss, and before its
+    /// third for the second, so that none comes after everything.
+    lost: watch::Sender<usize>,
+}
+
 /// Runs one dossier around all three agencies, from agency `n` on.
-async fn around(desks: Arc<Vec<Desk>>, n: usize, accepted: Arc<AtomicUsize>) -> (usize, String) {
+async fn around(desks: Arc<Vec<Desk>>, n: usize, progress: Arc<Progress>) -> (usize, String) {
     let home = &desks[n % 3];
     let content = format!("Hồ sơ số {n}");
     let id = home.submit(&format!("submit-{n}"), content.as_bytes()).await.unwrap().dossier_id;
     for hop in 0..HOPS {
         let (from, to) = (&desks[(n + hop) % 3], &desks[(n + hop + 1) % 3]);
+        if n % 2 == 1 {
+            progress.lost.subscribe().wait_for(|lost| *lost >= hop).await.unwrap();
+        }
         if hop + 1 == HOPS {
             from.complete(&format!("complete-{n}"), &id).await.unwrap();
         }
         from.offer(&format!("offer-{n}-{hop}"), &id, &to.agency).await.unwrap();
         to.until(&id, v1::Phase::Inbox).await;
         to.accept(&format!("accept-{n}-{hop}"), &id).await.unwrap();
-        accepted.fetch_add(1, Ordering::Relaxed);
+        progress.accepted.fetch_add(1, Ordering::Relaxed);
     }
     home.return_result(&format!("return-{n}"), &id).await.unwrap();
     (n, id)
-}
-
-/// `kill -9`, its store gone, and back on the same port.
-async fn lose(broker: &mut NatsServer) {
-    broker.kill().await;
-    std::fs::remove_dir_all(broker.store_dir()).unwrap();
-    broker.restart().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,17 +54,24 @@ async fn everything_arrives_and_nothing_twice() {
     let mut province = Province::lay_out(&broker.url(), &[&["a"], &["b"], &["c"]]);
     province.start().await;
     let desks = Arc::new(AGENCIES.map(|agency| province.desk(agency)).to_vec());
-    let accepted = Arc::new(AtomicUsize::new(0));
+    let progress = Arc::new(Progress { accepted: AtomicUsize::new(0), lost: watch::Sender::new(0) });
     let mut journeys: Vec<_> =
-        (0..DOSSIERS).map(|n| tokio::spawn(around(desks.clone(), n, accepted.clone()))).collect();
+        (0..DOSSIERS).map(|n| tokio::spawn(around(desks.clone(), n, progress.clone()))).collect();
 
     for at in LOST_AT {
-        let reached = async || (accepted.load(Ordering::Relaxed) >= at).then_some(());
+        let reached = async || (progress.accepted.load(Ordering::Relaxed) >= at).then_some(());
         eventually(BOUND, &format!("{at} hand-offs are accepted"), reached).await;
-        lose(&mut broker).await;
-        let moved = accepted.load(Ordering::Relaxed);
-        println!("nats-server lost with its store after {moved} of {} hand-offs", DOSSIERS * HOPS);
-        assert!(moved < DOSSIERS * HOPS, "it was lost after everything");
+        broker.kill().await;
+        let moved = progress.accepted.load(Ordering::Relaxed);
+        let mut waiting = 0;
+        for agency in AGENCIES {
+            waiting += province.ops(agency).agency().await.unwrap().outbox;
+        }
+        println!("lost after {moved} of {} hand-offs, {waiting} rows in outboxes", DOSSIERS * HOPS);
+        assert!(waiting > 0, "nothing was on its way");
+        std::fs::remove_dir_all(broker.store_dir()).unwrap();
+        broker.restart().await.unwrap();
+        progress.lost.send_modify(|lost| *lost += 1);
     }
     let mut ids = BTreeMap::new();
     for journey in journeys.drain(..) {
