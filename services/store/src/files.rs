@@ -15,19 +15,23 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Creates a folder, durably, when it is not there. Parents are created too.
+/// Creates a folder when it is not there, and makes it durable also when it is: who created it may have been stopped
+/// before the sync. Parents are created too.
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if dir.is_dir() {
-        return Ok(());
+        return match sync_dir(parent) {
+            // A parent that we may not even list was not written by us.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        };
     }
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty());
-    if let Some(parent) = parent {
+    if !parent.is_dir() {
         create_dir(parent)?;
     }
     match fs::create_dir(dir) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(e),
-        Ok(()) => sync_dir(parent.unwrap_or(Path::new("."))),
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ => sync_dir(parent),
     }
 }
 

@@ -63,8 +63,9 @@ impl DataLock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let text = format!("{}\n{}\n", std::process::id(), node_name.replace(char::is_control, " "));
-        file.set_len(0).map_err(failed)?;
+        // Over what is there, and only then cut: on a full disk nothing is given back that is needed again.
         file.write_all(text.as_bytes()).map_err(failed)?;
+        file.set_len(text.len() as u64).map_err(failed)?;
         file.sync_all().and_then(|()| files::sync_dir(dir)).map_err(failed)?;
         Ok(Self { _file: file })
     }

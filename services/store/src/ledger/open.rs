@@ -5,7 +5,7 @@ use super::header::StoreId;
 use super::reader::Shared;
 use super::segments::{self, FirstPage, Segment};
 use super::walk::{Step, Torn, Walk};
-use super::{Ledger, body};
+use super::{Ledger, body, page_of};
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::files;
@@ -115,6 +115,10 @@ impl Ledger {
         if !end.marked {
             affirm(&dir, last).map_err(io("make the last commit durable"))?;
         }
+        if walk.offset == PAGE as u32 {
+            let page = page_of(&walk.header.encode());
+            affirm_at(&dir, walk.segment.number, 0, &page).map_err(io("make the segment header durable"))?;
+        }
         let ledger = Ledger::standing(config, walk, end.marked)?;
         Ok((ledger, report))
     }
@@ -152,6 +156,8 @@ fn io(attempted: &'static str) -> impl FnOnce(io::Error) -> OpenError {
 fn found_or_create(config: &Config, dir: &Path, from: &ScanFrom) -> Result<bool, OpenError> {
     files::create_dir(dir).map_err(io("create the ledger folder"))?;
     segments::remove_temporary(dir).map_err(io("remove unfinished segments"))?;
+    // A segment may have its name and not durably: who prepared it was stopped, or failed, before the folder's sync.
+    files::sync_dir(dir).map_err(io("sync the ledger folder"))?;
     if !segments::list(dir).map_err(io("list the segments"))?.is_empty() {
         return Ok(false);
     }
@@ -171,12 +177,17 @@ fn cut(dir: &Path, torn: Torn) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Writes the last commit once more and syncs it. Reading it back proves only that the system remembers it: after a
-/// failed or missing sync it may be in memory alone, and counted as written.
+/// Writes the last commit once more and syncs it.
 fn affirm(dir: &Path, last: Last) -> io::Result<()> {
     let Some((position, bytes)) = last else { return Ok(()) };
-    let file = OpenOptions::new().write(true).open(segments::path(dir, position.segment))?;
-    file.write_all_at(&bytes, position.commit.into())?;
+    affirm_at(dir, position.segment, position.commit, &bytes)
+}
+
+/// Writes what was read there once more and syncs it. Reading it back proves only that the system remembers it: after
+/// a failed or missing sync it may be in memory alone, and counted as written.
+fn affirm_at(dir: &Path, segment: u32, offset: u32, bytes: &[u8]) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(segments::path(dir, segment))?;
+    file.write_all_at(bytes, offset.into())?;
     file.sync_data()
 }
 
