@@ -1,0 +1,58 @@
+//! The process that loses its power: `write DIR PATTERN SEED STEPS` works and acknowledges on standard output,
+//! `judge DIR PATTERN SEED ACKNOWLEDGED BEGUN` tells what a cut left of it.
+//!
+//! It ends with 0 when all is well, 3 when something is lost or was never written, 4 when the store does not open or
+//! takes nothing more, and 2 when it is called wrongly.
+
+mod judge;
+mod kept;
+mod plain;
+mod rows;
+mod script;
+mod work;
+
+use kept::{Done, Wrong};
+use script::{Pattern, Script};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let Some(outcome) = run(&args) else {
+        eprintln!("power_writer write DIR PATTERN SEED STEPS | judge DIR PATTERN SEED ACKNOWLEDGED BEGUN");
+        return ExitCode::from(2);
+    };
+    match outcome {
+        Ok(report) => {
+            eprint!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(Wrong::Lost(what)) => {
+            eprintln!("lost: {what}");
+            ExitCode::from(3)
+        }
+        Err(Wrong::Closed(what)) => {
+            eprintln!("closed: {what}");
+            ExitCode::from(4)
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Option<Result<String, Wrong>> {
+    let [what, dir, pattern, seed, numbers @ ..] = args else { return None };
+    let dir = Path::new(dir);
+    let script = Script::new(Pattern::parse(pattern)?, seed.parse().ok()?);
+    let numbers = numbers.iter().map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    match (*what, numbers.as_slice()) {
+        ("write", [steps]) => {
+            let write = if script.pattern == Pattern::Plain { plain::write } else { work::write };
+            Some(write(dir, &script, *steps).map(|()| String::new()))
+        }
+        ("judge", [acknowledged, begun]) => {
+            let done = Done { acknowledged: *acknowledged, begun: *begun };
+            Some(judge::judge(dir, &script, done))
+        }
+        _ => None,
+    }
+}

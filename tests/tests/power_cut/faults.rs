@@ -1,0 +1,81 @@
+//! A disk that is full or broken from the k-th call on, or at that call alone: for every k of a short run.
+
+use crate::rounds::is_soak;
+use crate::shadow::{Ignored, Loss, Shadow};
+use crate::shim::Shim;
+use crate::trace::Entry;
+use crate::writer::{self, Done, Pattern, Verdict};
+
+/// Steps of a run: enough to roll over into a second segment.
+const STEPS: usize = 14;
+/// A seed with the largest content.
+const SEED: u64 = 2;
+/// The ways to fail: no space, broken disk; the call alone, or everything after it too.
+const WAYS: [&str; 4] = ["28:once", "5:on", "28:on", "5:once"];
+
+/// How many calls of a class a run makes.
+fn calls(trace: &[Entry], class: &str) -> usize {
+    let of_class = |entry: &&Entry| match entry {
+        Entry::Write { .. } | Entry::Zeros { .. } | Entry::Length { .. } => class == "write",
+        Entry::Sync { .. } | Entry::SyncFailed { .. } | Entry::SyncFolder { .. } => class == "sync",
+        Entry::Create { .. } | Entry::Folder { .. } | Entry::Rename { .. } | Entry::Remove { .. } => {
+            class == "name"
+        }
+        Entry::Acknowledge { .. } => false,
+    };
+    trace.iter().filter(of_class).count()
+}
+
+/// One failure. The store as the process left it and as a power cut right then would leave it must both be whole, and
+/// a failure that passes must not have stopped the writer.
+fn fail(shim: &Shim, pattern: Pattern, how: &str) {
+    let run = shim.run(pattern, SEED, STEPS, Some(how));
+    let told = format!("{how}: {}: {}", run.status, run.told);
+    let may_give_up = how.ends_with(":on");
+    assert!(run.status.success() || may_give_up && run.status.code() == Some(4), "{told}");
+    let mut shadow = Shadow::new(Ignored::None);
+    let mut acknowledged = 0;
+    for entry in &run.trace {
+        shadow.follow(entry);
+        if let Entry::Acknowledge { steps } = entry {
+            acknowledged = *steps;
+        }
+    }
+    let done = Done { acknowledged, begun: (acknowledged + 1).min(STEPS) };
+    let copy = shim.scratch();
+    shadow.rebuild(copy.path(), &mut Loss::Unsynced);
+    for (what, dir) in [("after a power cut", copy.path()), ("as it was left", run.dir.path())] {
+        let verdict = writer::judge(dir, pattern, SEED, done);
+        assert!(matches!(verdict, Verdict::Whole(_)), "{what}, {acknowledged} steps: {verdict:?}\n{told}");
+    }
+}
+
+fn every_call(pattern: Pattern, class: &str) {
+    let Some(shim) = Shim::build() else { return };
+    let clean = shim.run(pattern, SEED, STEPS, None);
+    assert!(clean.status.success(), "{}: {}", clean.status, clean.told);
+    let count = calls(&clean.trace, class);
+    // Short runs take the ways in turn, long ones all of them at each call.
+    let ways = if is_soak() { WAYS.len() } else { 1 };
+    for k in 1..=count {
+        for way in (0..ways).map(|n| WAYS[(k + n) % WAYS.len()]) {
+            fail(&shim, pattern, &format!("{class}:{k}:{way}"));
+        }
+    }
+    println!("FAULTS {pattern}, {class}: {} failures in {count} calls, 0 faults", count * ways);
+}
+
+#[test]
+fn failing_writes_of_a_ledger() {
+    every_call(Pattern::Ledger, "write");
+}
+
+#[test]
+fn failing_syncs_of_a_ledger() {
+    every_call(Pattern::Ledger, "sync");
+}
+
+#[test]
+fn failing_names_of_a_ledger() {
+    every_call(Pattern::Ledger, "name");
+}

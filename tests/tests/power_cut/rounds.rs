@@ -1,0 +1,110 @@
+//! How many rounds are made, by what chance, and their figures.
+
+use crate::writer::{Done, Pattern, Verdict};
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Cuts of one run of the writer.
+pub(crate) const CUTS_PER_RUN: usize = 2;
+
+/// Runs of the writer for each rig and pattern: 8 rounds, or 100 where `LIENTHONG_SOAK=1`.
+pub(crate) fn runs() -> u64 {
+    if is_soak() { 50 } else { 4 }
+}
+
+/// Whether the long form was asked for.
+pub(crate) fn is_soak() -> bool {
+    std::env::var("LIENTHONG_SOAK").is_ok_and(|soak| soak == "1")
+}
+
+/// Chance for moments and losses. Its seed is printed, and can be given in `LIENTHONG_POWER_SEED`.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new() -> Self {
+        let given = std::env::var("LIENTHONG_POWER_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
+        let seed = given.unwrap_or(now);
+        println!("LIENTHONG_POWER_SEED={seed}");
+        Self(seed)
+    }
+
+    /// SplitMix64.
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.roll() % limit.max(1) as u64) as usize
+    }
+
+    /// True in `percent` of a hundred cases.
+    pub(crate) fn comes(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// The figures of some rounds.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    title: String,
+    pattern: Pattern,
+    rounds: usize,
+    acknowledged: usize,
+    lost: Vec<String>,
+    closed: Vec<String>,
+    torn: usize,
+    rebuilt: usize,
+}
+
+impl Tally {
+    pub(crate) fn new(rig: &str, pattern: Pattern) -> Self {
+        let title = format!("{rig}, {pattern}");
+        let (lost, closed) = (Vec::new(), Vec::new());
+        Self { title, pattern, rounds: 0, acknowledged: 0, lost, closed, torn: 0, rebuilt: 0 }
+    }
+
+    pub(crate) fn count(&mut self, seed: u64, done: Done, verdict: Verdict) {
+        self.rounds += 1;
+        self.acknowledged += done.acknowledged;
+        let told = |what: String| format!("seed {seed}, {} steps acknowledged: {what}", done.acknowledged);
+        match verdict {
+            Verdict::Whole(report) => {
+                self.torn += usize::from(report.contains("tail cut"));
+                self.rebuilt += usize::from(report.contains("queues rebuilt"));
+            }
+            Verdict::Lost(what) => self.lost.push(told(what)),
+            Verdict::Closed(what) => self.closed.push(told(what)),
+        }
+    }
+
+    /// Prints the figures. Ours must be without a fault; plain sled must have one, or the rig sees nothing.
+    pub(crate) fn conclude(self) {
+        println!("{self}");
+        let faults: Vec<&String> = self.lost.iter().chain(&self.closed).collect();
+        assert!(self.rounds > 0 && self.acknowledged > 0, "{}: nothing was acknowledged", self.title);
+        match self.pattern {
+            Pattern::Plain => assert!(!faults.is_empty(), "{}: the rig sees nothing", self.title),
+            Pattern::Ledger | Pattern::Queues => assert!(faults.is_empty(), "{self}\n{faults:#?}"),
+        }
+    }
+
+    /// For a store that is broken on purpose.
+    pub(crate) fn conclude_red(self) {
+        println!("{self}");
+        assert!(!self.lost.is_empty() || !self.closed.is_empty(), "{}: the rig sees nothing", self.title);
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { title, rounds, acknowledged, torn, rebuilt, .. } = self;
+        let (lost, closed) = (self.lost.len(), self.closed.len());
+        write!(f, "POWER {title}: {rounds} rounds, {acknowledged} steps acknowledged, {lost} lost, ")?;
+        write!(f, "{closed} not opening, {torn} with a torn commit, {rebuilt} with queues rebuilt")
+    }
+}

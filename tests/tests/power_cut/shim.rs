@@ -1,0 +1,78 @@
+//! The shim: built once, and the writer run under it.
+
+use crate::trace::{self, Entry};
+use crate::writer::{self, Pattern};
+use lienthong_tests::skip_or_fail;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use tempfile::TempDir;
+
+/// The library to preload, in a folder that goes with it.
+pub(crate) struct Shim {
+    library: PathBuf,
+    dir: TempDir,
+}
+
+/// A run that came to its end.
+pub(crate) struct Run {
+    pub(crate) status: ExitStatus,
+    /// What the writer said.
+    pub(crate) told: String,
+    pub(crate) trace: Vec<Entry>,
+    /// The real files.
+    pub(crate) dir: TempDir,
+}
+
+impl Shim {
+    /// Builds it. `None` without a C compiler, which is told.
+    pub(crate) fn build() -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let library = dir.path().join("shim.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim/shim.c");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(&library)
+            .arg(&source)
+            .args(["-ldl", "-lpthread"])
+            .output();
+        match built {
+            Ok(built) if built.status.success() => Some(Self { library, dir }),
+            Ok(built) => panic!("cc: {}", String::from_utf8_lossy(&built.stderr)),
+            Err(e) => {
+                skip_or_fail(&format!("the shim cannot be built without cc: {e}"));
+                None
+            }
+        }
+    }
+
+    /// A folder for copies.
+    pub(crate) fn scratch(&self) -> TempDir {
+        tempfile::tempdir_in(&self.dir).expect("a folder for a copy")
+    }
+
+    /// Runs the writer to its end, with the failure that `fail` names.
+    pub(crate) fn run(&self, pattern: Pattern, seed: u64, steps: usize, fail: Option<&str>) -> Run {
+        let dir = self.scratch();
+        let trace = self.dir.path().join("trace");
+        let _ = fs::remove_file(&trace);
+        let mut command = Command::new("timeout");
+        let write = writer::write(dir.path(), pattern, seed, steps);
+        command.args(["--signal=KILL", "120"]).arg(write.get_program()).args(write.get_args());
+        command.env("LD_PRELOAD", &self.library);
+        // timeout itself is under the shim as well, and changes no file.
+        command.env("LT_SHIM_ROOT", dir.path()).env("LT_SHIM_TRACE", &trace);
+        if let Some(fail) = fail {
+            command.env("LT_SHIM_FAIL", fail);
+        }
+        let ended = command.output().expect("the writer runs");
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        Run { status: ended.status, told, trace: trace::read(&trace), dir }
+    }
+}
+
+/// Whether two folders hold the same files with the same bytes; else what differs.
+pub(crate) fn differ(a: &Path, b: &Path) -> Option<String> {
+    let ended = Command::new("diff").arg("-rq").args([a, b]).output().expect("diff of diffutils runs");
+    (!ended.status.success()).then(|| String::from_utf8_lossy(&ended.stdout).into_owned())
+}
