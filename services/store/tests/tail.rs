@@ -147,7 +147,7 @@ fn the_last_commit_of_a_full_segment_is_covered_by_the_next_one() {
     }
     drop(ledger);
     let path = segment(dir.path(), 1);
-    let before = last - (604 << 10);
+    let before = last - (804 << 10);
     let found = (before..last).step_by(4096).find(|at| read_at(&path, *at, 8) == b"LTCOMMIT");
     let page = found.expect("the last commit of the first segment");
     let whole = read_at(&path, page + 200, 8);
