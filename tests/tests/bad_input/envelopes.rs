@@ -127,21 +127,9 @@ fn senders(h: &Hands) -> Vec<Case> {
     ]
 }
 
-fn custody(h: &Hands) -> Vec<Case> {
+fn contents(h: &Hands) -> Vec<Case> {
     use Reason as R;
-    let (intake, tid) = (&h.taken.intake, h.taken.offer.sid());
-    let cancel = Cancel { track: intake.sid(), tid, reason: "đòi lại".into() };
-    let stranger = h.department.states(Body::Cancel(cancel));
-    let received = h.district.states(Body::Received(vec![ReceivedItem { tid, commitment: None }]));
-    let accept = |track: Digest| {
-        let accept = lienthong_core::statement::Accept {
-            track,
-            tid,
-            hop: lienthong_core::ids::Hop(1),
-            note: String::new(),
-        };
-        h.district.states(Body::Accept(accept))
-    };
+    let intake = &h.taken.intake;
     let content = |change: fn(&mut v1::Envelope)| h.fresh(40).changed(change);
     let bare = h.fresh(41);
     let fork = offered_again(h);
@@ -183,6 +171,25 @@ fn custody(h: &Hands) -> Vec<Case> {
             R::BadCertificate,
         ),
         one("a second offer in place of the first", "huyen", fork, R::Fork),
+    ]
+}
+
+fn answers(h: &Hands) -> Vec<Case> {
+    use Reason as R;
+    let (intake, tid) = (&h.taken.intake, h.taken.offer.sid());
+    let cancel = Cancel { track: intake.sid(), tid, reason: "đòi lại".into() };
+    let stranger = h.department.states(Body::Cancel(cancel));
+    let received = h.district.states(Body::Received(vec![ReceivedItem { tid, commitment: None }]));
+    let accept = |track: Digest| {
+        let accept = lienthong_core::statement::Accept {
+            track,
+            tid,
+            hop: lienthong_core::ids::Hop(1),
+            note: String::new(),
+        };
+        h.district.states(Body::Accept(accept))
+    };
+    vec![
         one(
             "a stranger's recall",
             "so",
@@ -267,7 +274,9 @@ async fn bad_envelopes_are_quarantined_and_change_nothing() {
     taken(&ops, 1, 4).await; // opened; intake, offer, receipt
 
     let mut faults = Vec::new();
-    for case in signatures(&h).iter().chain(&shapes(&h)).chain(&senders(&h)).chain(&custody(&h)) {
+    for case in
+        signatures(&h).iter().chain(&shapes(&h)).chain(&senders(&h)).chain(&contents(&h)).chain(&answers(&h))
+    {
         faults.extend(quarantine(&mut wire, &ops, case).await);
     }
     assert!(faults.is_empty(), "{}:\n{}", faults.len(), faults.join("\n"));
@@ -281,15 +290,19 @@ async fn bad_envelopes_are_quarantined_and_change_nothing() {
     assert_eq!(quarantine(&mut wire, &ops, &end).await, None);
     assert_eq!(ops.agency().await.expect("the status").ledger_size, size + 1, "a replay left a record");
 
+    // Nor does the same garbage, once it is kept.
+    wire.publish(subject, &end.message).await;
+
     // A stale answer to nothing is no fault and no record either.
     let ack =
         h.district.states(Body::Ack(vec![AckItem { track: h.taken.intake.sid(), sid: Digest([5; 32]) }]));
+    let other_end = whole("the end of the stale answer", Bytes::from_static(b"\x0f"), Reason::Undecodable);
     wire.publish("lt.v1.xa.from.huyen.offer", &pack(&[&envelope(&ack, &[], None)])).await;
-    assert_eq!(quarantine(&mut wire, &ops, &end).await, None);
+    assert_eq!(quarantine(&mut wire, &ops, &other_end).await, None);
 
     // Each envelope of a pack is judged by itself.
     let (good, bad) = (h.fresh(2).envelope(), h.fresh(3).changed(|e| e.content = None));
-    wire.publish(subject, &pack(&[&bad, &good, b"\x0a\x05abc"])).await;
+    wire.publish(subject, &pack(&[&bad, &good, b"\x0a\x05abd"])).await;
     // Two in quarantine; intake, offer and receipt of the good one; the two ends of before.
     taken(&ops, 2, size + 7).await;
     rig.province.stop().await;
@@ -306,6 +319,7 @@ async fn a_large_bad_message_is_quarantined_and_the_node_goes_on() {
     let cases = [
         whole("garbage as large as a pack may be", within, Reason::Undecodable),
         whole("a pack too large", above, Reason::EnvelopeTooLarge),
+        whole("all that a NATS message can hold", vec![0x0b; 1 << 20].into(), Reason::EnvelopeTooLarge),
     ];
     let mut faults = Vec::new();
     for case in &cases {
