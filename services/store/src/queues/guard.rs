@@ -4,6 +4,7 @@ use super::rows::{MARK_KEY, Mark};
 use crate::files;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +18,28 @@ const DAMAGED_KEPT: usize = 2;
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// How often it is looked at.
 const RELEASE_STEP: Duration = Duration::from_millis(10);
+
+/// An open sled. The last one to let go of it makes it sync, and it panics when it cannot: that stays in here.
+#[derive(Debug, Clone)]
+pub(crate) struct Db(Option<sled::Db>);
+
+impl Deref for Db {
+    type Target = sled::Db;
+
+    fn deref(&self) -> &sled::Db {
+        self.0.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        // What was not synced is not counted on: the rows prove themselves when they are opened.
+        if let Err(error) = guarded(|| Ok(drop(db))) {
+            tracing::warn!(error, "the queues could not be closed cleanly");
+        }
+    }
+}
 
 /// Runs something in sled. A panic is an error like the others.
 pub(crate) fn guarded<T>(what: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
@@ -51,15 +74,16 @@ pub(crate) fn wait_released(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens the folder, or creates it.
-pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<sled::Db, String> {
-    guarded(|| {
+pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Db, String> {
+    let opened = guarded(|| {
         sled::Config::new()
             .path(folder)
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(FLUSH_EVERY_MS))
             .mode(sled::Mode::HighThroughput)
             .open()
-    })
+    });
+    opened.map(|db| Db(Some(db)))
 }
 
 /// Reads all rows and tells whether they are exactly those the mark was written with.

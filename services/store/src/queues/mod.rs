@@ -12,6 +12,7 @@ pub use rows::{Change, KEY_LIMIT, Table, VALUE_LIMIT};
 use crate::config::Config;
 use crate::files;
 use crate::position::Position;
+use guard::Db;
 use rows::{MARK_KEY, Mark};
 use std::collections::BTreeMap;
 use std::io;
@@ -27,7 +28,7 @@ pub type Row = (Vec<u8>, Vec<u8>);
 pub struct Queues {
     dir: PathBuf,
     cache_bytes: u64,
-    db: RwLock<sled::Db>,
+    db: RwLock<Db>,
     mark: Mutex<Mark>,
 }
 
@@ -209,7 +210,7 @@ impl Queues {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn db(&self) -> sled::Db {
+    fn db(&self) -> Db {
         self.db.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -218,13 +219,13 @@ fn folder(dir: &Path) -> PathBuf {
     dir.join("queues")
 }
 
-fn open_proven(folder: &Path, cache_bytes: u64) -> Result<(sled::Db, Mark), String> {
+fn open_proven(folder: &Path, cache_bytes: u64) -> Result<(Db, Mark), String> {
     let db = guard::open(folder, cache_bytes)?;
     let mark = guard::prove(&db)?;
     Ok((db, mark))
 }
 
-fn start_anew(dir: &Path, cache_bytes: u64) -> Result<(sled::Db, PathBuf), QueuesError> {
+fn start_anew(dir: &Path, cache_bytes: u64) -> Result<(Db, PathBuf), QueuesError> {
     let folder = folder(dir);
     let moved_to = guard::move_aside(dir, &folder).map_err(io_error("move the queues aside"))?;
     let db = guard::open(&folder, cache_bytes).map_err(QueuesError::Broken)?;
