@@ -1,0 +1,148 @@
+//! What must hold after every step: what one agency can check on itself, and what only the shadow can see.
+
+use crate::place::{Place, TIMING};
+use crate::violation::{Sound, Violation, holds, some};
+use crate::world::World;
+use lienthong_core::custody::track::{Phase, Track};
+use lienthong_core::delivery::outbox::Awaits;
+use lienthong_core::ids::TrackId;
+use lienthong_core::limits;
+use std::sync::Arc;
+
+impl World {
+    /// Checks what changed at an agency since it was last checked, and every dossier that this may concern.
+    pub(crate) fn check(&mut self, n: usize) -> Sound {
+        let mut concerned = std::mem::take(&mut self.fresh);
+        let place = &self.places[n];
+        let state = place.state();
+        for (id, track) in &state.tracks {
+            let before = place.seen.tracks.get(id);
+            if before.is_some_and(|seen| Arc::ptr_eq(seen, track)) {
+                continue;
+            }
+            state.check_track(id, track).map_err(|v| Violation {
+                invariant: v.invariant,
+                what: format!("{}: {}", place.id, v.what),
+            })?;
+            self.moved(place, track, before.map(|seen| &**seen))?;
+            concerned.insert(*id);
+        }
+        for id in &concerned {
+            self.one_custodian(id)?;
+        }
+        self.freed(place)?;
+        self.bounded(place)?;
+        let state = place.state();
+        let changed = concerned.iter().filter_map(|id| Some((*id, state.tracks.get(id)?.clone())));
+        let changed: Vec<(TrackId, Arc<Track>)> = changed.collect();
+        let rows = state.outbox.rows().map(|(key, row)| (key.clone(), row.clone())).collect();
+        let seen = &mut self.places[n].seen;
+        seen.tracks.extend(changed);
+        seen.rows = rows;
+        Ok(())
+    }
+
+    /// I3, I5: content is never lost while it is needed; I17: an inbox holds only what the directory allows.
+    fn moved(&self, place: &Place, track: &Track, before: Option<&Track>) -> Sound {
+        let id = &place.id;
+        if let Some(before) = before {
+            let kept = before.content.is_none() || track.content.is_some();
+            holds(kept, "I5", || format!("{id} let go of a content"))?;
+        }
+        if let Phase::Inbox(tid) = track.phase
+            && place.node.is_some()
+            && before.is_none_or(|b| b.phase != track.phase)
+        {
+            let transfer = some(track.transfers.get(&tid), "I17", || "an inbox without a transfer")?;
+            let allowed = place.directory.allows(&transfer.from, id, &track.procedure);
+            holds(allowed, "I17", || format!("{id} has in its inbox what {} may not send", transfer.from))?;
+        }
+        Ok(())
+    }
+
+    /// I1 and I2, against the shadow and by the letter.
+    fn one_custodian(&self, track: &TrackId) -> Sound {
+        let Some(custody) = self.truth.dossiers.get(track) else { return Ok(()) };
+        let dossier = self.dossier_of(track);
+        let mut acting = 0;
+        for place in &self.places {
+            let known = place.state().track(track);
+            let phase = known.map(|t| t.phase);
+            let (me, is_custodian) = (&place.id, custody.custodian == place.id);
+            acting += u32::from(phase == Some(Phase::Held));
+            let right = match phase {
+                // Decided and not yet durable, or still the shadow's custodian and free.
+                Some(Phase::Held) if is_custodian => custody.open.is_none(),
+                Some(Phase::Held) => custody.open.is_some_and(|tid| {
+                    let handed = self.truth.offers.get(&tid);
+                    handed.is_some_and(|h| h.to == *me)
+                        && known.and_then(|t| t.transfers.get(&tid)).is_some_and(|t| t.outcome.is_some())
+                }),
+                Some(Phase::Offered(_)) if is_custodian => true,
+                Some(Phase::Offered(tid)) => {
+                    let handed = self.truth.offers.get(&tid);
+                    handed.is_some_and(|h| matches!(h.decision, Some((_, None))))
+                }
+                Some(Phase::Inbox(tid)) => {
+                    let handed = self.truth.offers.get(&tid);
+                    !is_custodian && handed.is_some_and(|h| h.to == *me && h.decision.is_none())
+                }
+                Some(Phase::Followed | Phase::Gone | Phase::Out) | None => !is_custodian,
+            };
+            let invariant = if is_custodian { "I2" } else { "I1" };
+            holds(right, invariant, || {
+                let whose = &custody.custodian;
+                format!(
+                    "dossier {dossier:?} is {whose}'s, open {:?}, and {me} has it as {phase:?}",
+                    custody.open
+                )
+            })?;
+        }
+        holds(acting <= 1, "I1", || format!("{acting} agencies act on dossier {dossier:?}"))
+    }
+
+    /// I5: a row is freed by what protocol.md 3 says and by nothing else, and only when that is durable over there.
+    fn freed(&self, place: &Place) -> Sound {
+        let outbox = &place.state().outbox;
+        for (key, before) in &place.seen.rows {
+            let now = outbox.row(key).map(|row| row.awaits);
+            if now == Some(before.awaits) {
+                continue;
+            }
+            let decided = |tid| self.truth.offers.get(tid).is_some_and(|h| h.decision.is_some());
+            let right = match (before.awaits, now) {
+                (Awaits::Receipt, Some(Awaits::Decision)) => self.truth.has(&key.1, &before.sid),
+                (Awaits::Receipt | Awaits::Decision, None) => decided(&before.sid),
+                (Awaits::Answer, None) => {
+                    let transfers = place.state().track(&before.track).map(|t| &t.transfers);
+                    let mut all = transfers.into_iter().flatten();
+                    all.any(|(tid, t)| t.cancel == Some(key.0) && decided(tid))
+                }
+                (Awaits::Ack, None) => self.truth.has(&key.1, &before.sid),
+                (_, Some(_)) => false,
+            };
+            holds(right, "I5", || {
+                format!(
+                    "{} frees a {} for {} that waits for {:?}",
+                    place.id,
+                    before.kind.name(),
+                    key.1,
+                    before.awaits
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// I15: every queue is within its number.
+    fn bounded(&self, place: &Place) -> Sound {
+        let Some(node) = &place.node else { return Ok(()) };
+        for peer in &self.cast.ids {
+            let (flying, _) = node.courier().load(peer);
+            holds(flying <= TIMING.window, "I15", || format!("{} has {flying} in flight", place.id))?;
+            let kept = node.state().quarantined.get(peer).map_or(0, |kept| kept.len());
+            holds(kept <= limits::QUARANTINED_PER_PEER, "I15", || format!("{} keeps {kept}", place.id))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! The shadow beside the system: who has each dossier, made from what became durable, in the order in which it did.
+//!
+//! It knows nothing of the core's state. What it holds for impossible is a violation, whoever believes otherwise.
+
+use crate::violation::{Sound, holds, some};
+use lienthong_core::ids::{AgencyId, Digest, Sid, Tid, TrackId};
+use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::statement::{Body, Commitment, RefusalCause, Statement};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// All that became durable anywhere.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// Dossiers by track.
+    pub dossiers: BTreeMap<TrackId, Custody>,
+    /// Every offer.
+    pub offers: BTreeMap<Tid, Handed>,
+    /// Statements that each agency has on its disk.
+    pub disks: BTreeMap<AgencyId, BTreeSet<Sid>>,
+    /// Effect of each command.
+    effects: BTreeMap<(AgencyId, Arc<str>), Sid>,
+}
+
+/// Who has a dossier.
+#[derive(Clone, Debug)]
+pub struct Custody {
+    /// The custodian.
+    pub custodian: AgencyId,
+    /// Where it was taken in.
+    pub origin: AgencyId,
+    /// What the content is.
+    pub content: Option<Commitment>,
+    /// The offer nobody decided yet.
+    pub open: Option<Tid>,
+    /// The last statement of the spine.
+    pub tip: Sid,
+    /// How many statements the spine has.
+    pub length: usize,
+    /// Number of the last offer.
+    pub hop: u32,
+    /// The work is done.
+    pub completed: bool,
+    /// The result was returned.
+    pub closed: bool,
+}
+
+/// One hand-off.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// Of this track.
+    pub track: TrackId,
+    /// Number.
+    pub hop: u32,
+    /// Giver.
+    pub from: AgencyId,
+    /// Receiver.
+    pub to: AgencyId,
+    /// The write-once register: the decision, and why it is no.
+    pub decision: Option<(Sid, Option<RefusalCause>)>,
+    /// A recall is durable at the giver.
+    pub recalled: bool,
+}
+
+impl Truth {
+    /// A record became durable.
+    pub fn durable(&mut self, me: &AgencyId, record: &Record) -> Sound {
+        let Record::Statement(record) = record else { return Ok(()) };
+        let statement = &*record.statement;
+        self.has_bytes(me, record)?;
+        match record.origin {
+            Origin::Made => self.made(me, record)?,
+            Origin::Taken | Origin::Learned => {
+                let maker = &statement.claim.agency;
+                let there = self.disks.get(maker).is_some_and(|d| d.contains(&statement.sid()));
+                holds(there, "I6", || format!("{me} keeps a statement that {maker} has not on its disk"))?;
+            }
+        }
+        let new = self.disks.entry(me.clone()).or_default().insert(statement.sid());
+        holds(new, "I8", || format!("{me} keeps a {} twice", statement.body.kind().name()))
+    }
+
+    /// I3: what custody rests on comes with its bytes, and they are those of the commitment.
+    fn has_bytes(&self, me: &AgencyId, record: &StatementRecord) -> Sound {
+        let commitment = match (&record.statement.body, record.origin) {
+            (Body::Intake(intake), Origin::Made) => &intake.content,
+            (Body::Offer(offer), Origin::Taken) if offer.to == *me => &offer.content,
+            _ => return Ok(()),
+        };
+        let bytes = record.content.as_deref().map(bytes::Bytes::copy_from_slice);
+        let opened = bytes.and_then(|b| lienthong_wire::content::open(b).ok()).map(|c| c.commitment());
+        holds(opened == *commitment, "I3", || format!("{me} keeps a dossier without its content"))
+    }
+
+    fn made(&mut self, me: &AgencyId, record: &StatementRecord) -> Sound {
+        let statement = &*record.statement;
+        if let Some(command) = &record.command {
+            let old = self.effects.insert((me.clone(), command.key.clone()), statement.sid());
+            holds(old.is_none(), "I19", || format!("{me} did the command {} twice", command.key))?;
+        }
+        match &statement.body {
+            Body::Intake(intake) => {
+                let custody = Custody {
+                    custodian: me.clone(),
+                    origin: me.clone(),
+                    content: intake.content.clone(),
+                    open: None,
+                    tip: statement.sid(),
+                    length: 1,
+                    hop: 0,
+                    completed: false,
+                    closed: false,
+                };
+                let old = self.dossiers.insert(statement.sid(), custody);
+                holds(old.is_none(), "I1", || format!("{me} takes the same dossier in twice"))
+            }
+            Body::Note(_) | Body::Offer(_) | Body::Completed(_) | Body::Returned(_) => {
+                self.by_custodian(me, statement)
+            }
+            Body::Accept(b) => self.decided(me, statement, b.tid, None),
+            Body::Refuse(b) => self.decided(me, statement, b.tid, Some(b.cause)),
+            Body::Cancel(b) => {
+                let handed = self.offers.get_mut(&b.tid).filter(|h| h.from == *me);
+                let handed = some(handed, "I1", || format!("{me} recalls what it did not offer"))?;
+                handed.recalled = true;
+                Ok(())
+            }
+            Body::Received(items) => items.iter().try_for_each(|item| {
+                let has = self.disks.get(me).is_some_and(|d| d.contains(&item.tid));
+                holds(has, "I7", || format!("{me} receipts an offer that is not on its disk"))
+            }),
+            Body::Ack(items) => items.iter().try_for_each(|item| {
+                let has = self.disks.get(me).is_some_and(|d| d.contains(&item.sid));
+                holds(has, "I7", || format!("{me} acknowledges what is not on its disk"))
+            }),
+            Body::Checkpoint { .. } => Ok(()),
+        }
+    }
+
+    /// Only the custodian writes on the spine, only at its end, and not while it is locked.
+    fn by_custodian(&mut self, me: &AgencyId, statement: &Statement) -> Sound {
+        let kind = statement.body.kind().name();
+        let track = statement.track().unwrap_or(Digest::ZERO);
+        let custody = self.dossiers.get_mut(&track);
+        let custody = some(custody, "I2", || format!("{me} makes a {kind} of an unknown dossier"))?;
+        let whose = custody.custodian.clone();
+        holds(whose == *me, "I1", || format!("{me} makes a {kind} of what {whose} has"))?;
+        let free = custody.open.is_none() && !custody.closed && statement.body.prev() == Some(custody.tip);
+        holds(free, "I1", || format!("{me} makes a {kind} of what is offered, closed, or gone on"))?;
+        (custody.tip, custody.length) = (statement.sid(), custody.length + 1);
+        match &statement.body {
+            Body::Offer(offer) => {
+                let rises = offer.hop.0 > custody.hop;
+                holds(rises, "I10", || format!("{me} offers as hop {}", offer.hop.0))?;
+                (custody.hop, custody.open) = (offer.hop.0, Some(statement.sid()));
+                let handed = Handed {
+                    track,
+                    hop: offer.hop.0,
+                    from: me.clone(),
+                    to: offer.to.clone(),
+                    decision: None,
+                    recalled: false,
+                };
+                self.offers.insert(statement.sid(), handed);
+            }
+            Body::Completed(_) => {
+                holds(!custody.completed, "I10", || format!("{me} completes a second time"))?;
+                custody.completed = true;
+            }
+            Body::Returned(_) => {
+                holds(custody.completed, "I10", || format!("{me} returns what is not completed"))?;
+                custody.closed = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The register of an offer is written once, by its receiver, and custody follows it.
+    fn decided(
+        &mut self,
+        me: &AgencyId,
+        statement: &Statement,
+        tid: Tid,
+        refused: Option<RefusalCause>,
+    ) -> Sound {
+        let handed = self.offers.get_mut(&tid);
+        let handed = some(handed, "I1", || format!("{me} decides an offer that is on no disk"))?;
+        holds(handed.to == *me, "I1", || format!("{me} decides an offer to {}", handed.to))?;
+        holds(handed.decision.is_none(), "I4", || format!("{me} decides hop {} twice", handed.hop))?;
+        handed.decision = Some((statement.sid(), refused));
+        let custody = some(self.dossiers.get_mut(&handed.track), "I2", || "an offer of no dossier")?;
+        holds(custody.open == Some(tid), "I1", || format!("{me} decides hop {}, which is over", handed.hop))?;
+        (custody.open, custody.tip, custody.length) = (None, statement.sid(), custody.length + 1);
+        if refused.is_none() {
+            custody.custodian = me.clone();
+        }
+        Ok(())
+    }
+
+    /// Whether an agency has a statement on its disk.
+    pub fn has(&self, agency: &AgencyId, sid: &Sid) -> bool {
+        self.disks.get(agency).is_some_and(|d| d.contains(sid))
+    }
+
+    /// What a command did, if it is durable.
+    pub fn effect(&self, agency: &AgencyId, key: &Arc<str>) -> Option<Sid> {
+        self.effects.get(&(agency.clone(), key.clone())).copied()
+    }
+}
