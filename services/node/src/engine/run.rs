@@ -11,6 +11,7 @@ use lienthong_core::reason::Reason;
 use lienthong_core::record::Quarantined;
 use lienthong_runtime::Metrics;
 use lienthong_store::Position;
+use lienthong_store::format::BODY_LIMIT;
 use lienthong_wire::chain;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -172,7 +173,7 @@ impl Engine {
         let Arrived { from, to, envelopes, ack } = arrived;
         self.group.inputs += 1;
         for Opened { bytes, arrival } in envelopes {
-            self.group.bytes += bytes.len();
+            self.group.bytes += bytes.len().min(BODY_LIMIT);
             let Some(host) = self.hosts.get_mut(&to) else { continue };
             let now = self.clock.now();
             let stepped = arrival.and_then(|arrival| {
@@ -196,7 +197,8 @@ impl Engine {
                 sha256: chain::payload_hash(&bytes),
                 length: bytes.len() as u64,
                 at: now.wall,
-                bytes: Some(Arc::from(&bytes[..])),
+                // What the courier carried above every limit is kept as far as a record can hold it.
+                bytes: Some(Arc::from(&bytes[..bytes.len().min(BODY_LIMIT)])),
             };
             if host.node.step(now, Input::Quarantine(kept)).is_err() {
                 tracing::error!(%from, %to, "the quarantine for this peer is full: an envelope is dropped");

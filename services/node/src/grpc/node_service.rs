@@ -99,14 +99,11 @@ impl Ops {
         let places =
             self.desk.look_at_hosts(move |hosts| hosts.get(&at).map(|h| quarantined(h, after, size)));
         let places = places.await?.ok_or(Reason::AgencyNotHosted)?;
-        let mut applied = self.desk.applied.clone();
-        if !applied.caught_up().await {
-            return Err(Reason::ShuttingDown.into());
-        }
-        let records = self.desk.records.clone();
-        let read = move || places.into_iter().map(|i| (i, records.record(&agency, i))).collect::<Vec<_>>();
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_| Reason::ShuttingDown)?;
-        let envelopes: Vec<_> = read.into_iter().filter_map(|(i, r)| shape_quarantined(i, r.ok()?)).collect();
+        let read = super::trail::reading(&self.desk, move |records| {
+            places.into_iter().map(|i| Ok((i, records.record(&agency, i)?))).collect::<Result<Vec<_>, _>>()
+        });
+        let envelopes: Vec<_> =
+            read.await?.into_iter().filter_map(|(i, r)| shape_quarantined(i, r)).collect();
         let next_page_token = next(envelopes.last().map(|e| e.ledger_index), envelopes.len(), size);
         Ok(v1::ListQuarantineResponse { envelopes, next_page_token })
     }

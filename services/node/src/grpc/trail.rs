@@ -193,7 +193,7 @@ fn links(
 }
 
 /// Reads records away from the async threads.
-async fn reading<T: Send + 'static>(
+pub(crate) async fn reading<T: Send + 'static>(
     desk: &Desk,
     read: impl FnOnce(&Records) -> Result<T, crate::engine::records::ReadError> + Send + 'static,
 ) -> Parsed<T> {
