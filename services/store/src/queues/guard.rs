@@ -35,7 +35,11 @@ impl Drop for Db {
     fn drop(&mut self) {
         let db = self.0.take();
         // What was not synced is not counted on: the rows prove themselves when they are opened.
-        if let Err(error) = guarded(|| Ok(drop(db))) {
+        let closed = guarded(|| {
+            drop(db);
+            Ok(())
+        });
+        if let Err(error) = closed {
             tracing::warn!(error, "the queues could not be closed cleanly");
         }
     }
