@@ -79,3 +79,18 @@ fn failing_syncs_of_a_ledger() {
 fn failing_names_of_a_ledger() {
     every_call(Pattern::Ledger, "name");
 }
+
+#[test]
+fn failing_writes_of_queues() {
+    every_call(Pattern::Queues, "write");
+}
+
+#[test]
+fn failing_syncs_of_queues() {
+    every_call(Pattern::Queues, "sync");
+}
+
+#[test]
+fn failing_names_of_queues() {
+    every_call(Pattern::Queues, "name");
+}

@@ -11,8 +11,10 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// More steps than a writer does before its power goes.
+/// More steps than a writer does before its power goes, and fewer than the shorter script has.
 const STEPS: usize = 3900;
+/// The same for plain sled.
+const PLAIN_STEPS: usize = 60_000;
 /// The longest time to a cut, and between two.
 const WAIT_LIMIT_MS: usize = 400;
 /// Acknowledgements that wait to be counted.
@@ -27,7 +29,8 @@ struct Working {
 
 impl Working {
     fn begin(dir: &Path, pattern: Pattern, seed: u64) -> Self {
-        let mut command = writer::write(dir, pattern, seed, STEPS);
+        let steps = if pattern == Pattern::Plain { PLAIN_STEPS } else { STEPS };
+        let mut command = writer::write(dir, pattern, seed, steps);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the writer starts");
         let out: ChildStdout = child.stdout.take().expect("its output");
         let (tell, told) = sync_channel(WAITING);

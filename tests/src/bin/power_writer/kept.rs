@@ -6,6 +6,7 @@ use lienthong_core::ids::LedgerIndex;
 use lienthong_store::lock::DataLock;
 use lienthong_store::queues::{Queues, QueuesReport};
 use lienthong_store::{Body, Config, Ledger, NewRecord, Position, ScanFrom, StoredRecord};
+use std::error::Error;
 use std::path::Path;
 
 /// What is wrong with a store.
@@ -17,9 +18,20 @@ pub(crate) enum Wrong {
     Closed(String),
 }
 
-/// An error that means the store is not usable.
-pub(crate) fn closed(what: &str) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
-    move |e| Wrong::Closed(format!("{what}: {e}"))
+/// An error that means the store is not usable, with its causes.
+pub(crate) fn closed(what: &str) -> impl Fn(&dyn Error) -> Wrong {
+    move |e| Wrong::Closed(format!("{what}: {}", causes(e)))
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line += &format!(": {error}");
+        cause = error.source();
+    }
+    line
 }
 
 /// The steps done: all before `acknowledged` for certain, none from `begun` on.

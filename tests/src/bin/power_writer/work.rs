@@ -1,6 +1,6 @@
 //! Follows a script and acknowledges each step; after a failure it opens the store again and goes on.
 
-use crate::kept::{Done, Kept, Wrong, closed};
+use crate::kept::{Done, Kept, Wrong, causes, closed};
 use crate::script::{Script, Step};
 use lienthong_core::ids::Digest;
 use lienthong_store::{NewRecord, StoreError, snapshots};
@@ -79,12 +79,10 @@ fn step(dir: &Path, script: &Script, at: usize, kept: &mut Kept) -> Result<(), F
             let erased = kept.ledger.erase_body(kept.commits.place(*commit, *record));
             erased.map_err(|e| failed(kept, e))
         }
-        Step::Flush => {
-            kept.queues.iter().try_for_each(|q| q.flush()).map_err(|e| Failed::Broken(e.to_string()))
-        }
+        Step::Flush => kept.queues.iter().try_for_each(|q| q.flush()).map_err(|e| Failed::Broken(causes(&e))),
         Step::Snapshot(bytes) => {
             let saved = snapshots::save(dir, at as u64, bytes);
-            saved.map(drop).map_err(|e| Failed::Refused(e.to_string()))
+            saved.map(drop).map_err(|e| Failed::Refused(causes(&e)))
         }
         Step::Row(_) => Err(Failed::Never(Wrong::Closed("a row is for plain sled".to_owned()))),
     }
@@ -98,7 +96,7 @@ fn append(kept: &mut Kept, records: &[NewRecord]) -> Result<(), Failed> {
     kept.commits.push(records.to_vec(), appended.positions);
     let queues = kept.queues.iter();
     let mut applied = queues.map(|queues| kept.commits.apply(queues, kept.commits.len() - 1));
-    applied.try_for_each(|r| r).map_err(|e| Failed::Broken(e.to_string()))
+    applied.try_for_each(|r| r).map_err(|e| Failed::Broken(causes(&e)))
 }
 
 /// A failed write must have poisoned the ledger, which is still read; after anything else it must be as it was.
@@ -120,8 +118,7 @@ fn failed(kept: &mut Kept, error: StoreError) -> Failed {
     if let Err(wrong) = still_read(kept, head) {
         return Failed::Never(wrong);
     }
-    let why = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
-    let why = why.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let why = causes(&error);
     if poisoned { Failed::Broken(why) } else { Failed::Refused(why) }
 }
 
