@@ -5,7 +5,7 @@ use super::words::{Certificate, Id, Kind, Letter, Message, Place, Statement, Tid
 
 /// Where the track stands for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// No part in it yet.
     None,
     /// Custodian.
@@ -22,40 +22,40 @@ pub enum Phase {
 
 /// A record: the statement, and whether it came as an OFFER to this node rather than inside a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Record {
+pub(crate) struct Record {
     /// The statement.
-    pub statement: Statement,
+    pub(crate) statement: Statement,
     /// Came by itself, with its content.
-    pub taken: bool,
+    pub(crate) taken: bool,
 }
 
 /// A node's disk. Everything it decides by is here; a restore puts back an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Disk {
+pub(crate) struct Disk {
     /// Whose.
-    pub me: Id,
+    pub(crate) me: Id,
     /// Incarnation.
-    pub inc: u8,
+    pub(crate) inc: u8,
     /// Lowest incarnation of each peer that is listened to.
-    pub fences: [u8; 3],
+    pub(crate) fences: [u8; 3],
     /// Highest index seen of each peer; kept only where duplicates are told by it.
-    pub marks: [u8; 3],
+    pub(crate) marks: [u8; 3],
     /// The ledger, in order.
-    pub log: Vec<Record>,
+    pub(crate) log: Vec<Record>,
     /// Own undecided offers that were receipted.
-    pub receipts: Vec<Tid>,
+    pub(crate) receipts: Vec<Tid>,
     /// Own decisions that were acknowledged.
-    pub acks: Vec<Tid>,
+    pub(crate) acks: Vec<Tid>,
 }
 
 impl Disk {
     /// A node that has seen nothing; node 0 has taken the dossier in.
-    pub fn new(me: Id) -> Self {
+    pub(crate) fn new(me: Id) -> Self {
         Self { me, inc: 0, fences: [0; 3], marks: [0; 3], log: vec![], receipts: vec![], acks: vec![] }
     }
 
     /// The phase: the ledger replayed. Live running and recovery are this same function.
-    pub fn phase(&self, rules: &Rules) -> Phase {
+    pub(crate) fn phase(&self, rules: &Rules) -> Phase {
         let start = if self.me == 0 { Phase::Held } else { Phase::None };
         let mut decided: Vec<Tid> = Vec::with_capacity(8);
         self.log.iter().fold(start, |phase, record| {
@@ -88,41 +88,41 @@ impl Disk {
     }
 
     /// The highest hop known.
-    pub fn hop(&self) -> u8 {
+    pub(crate) fn hop(&self) -> u8 {
         self.log.iter().map(|r| r.statement.tid.hop).max().unwrap_or(0)
     }
 
     /// Whether every hop up to the highest is proven here: without that no offer is made, for its certificate would
     /// have a gap.
-    pub fn proven(&self, rules: &Rules) -> bool {
+    pub(crate) fn proven(&self, rules: &Rules) -> bool {
         let gaps = [Rule::Certificate, Rule::RefusalsInCertificate].iter().any(|rule| !rules.holds(*rule));
         let decided = |hop| self.log.iter().any(|r| r.statement.tid.hop == hop && r.statement.decides());
         gaps || (1..=self.hop()).all(decided)
     }
 
     /// The decision on a transfer, as known here.
-    pub fn decision(&self, tid: Tid) -> Option<Statement> {
+    pub(crate) fn decision(&self, tid: Tid) -> Option<Statement> {
         self.log.iter().map(|r| r.statement).find(|s| s.tid == tid && s.decides())
     }
 
     /// Whether the ledger has this statement.
-    pub fn has(&self, statement: &Statement) -> bool {
+    pub(crate) fn has(&self, statement: &Statement) -> bool {
         self.log.iter().any(|r| r.statement == *statement)
     }
 
     /// Whether this node made that statement about that transfer.
-    pub fn made(&self, kind: Kind, tid: Tid) -> bool {
+    pub(crate) fn made(&self, kind: Kind, tid: Tid) -> bool {
         self.log.iter().any(|r| r.statement.kind == kind && r.statement.tid == tid)
     }
 
     /// The place of the next own statement.
-    pub fn next_place(&self) -> Place {
+    pub(crate) fn next_place(&self) -> Place {
         let own = self.log.iter().filter(|r| r.statement.maker() == self.me).count();
         Place { inc: self.inc, index: own as u8 + 1 }
     }
 
     /// Appends a statement made here, known from a certificate, or (`taken`) come by itself.
-    pub fn append(&mut self, statement: Statement, taken: bool) {
+    pub(crate) fn append(&mut self, statement: Statement, taken: bool) {
         self.log.push(Record { statement, taken });
         if statement.decides() {
             self.receipts.retain(|tid| *tid != statement.tid);
@@ -130,14 +130,14 @@ impl Disk {
     }
 
     /// Makes a statement.
-    pub fn make(&mut self, kind: Kind, tid: Tid) -> Statement {
+    pub(crate) fn make(&mut self, kind: Kind, tid: Tid) -> Statement {
         let statement = Statement { place: self.next_place(), kind, tid };
         self.append(statement, false);
         statement
     }
 
     /// What proves the hops below `hop`.
-    pub fn certificate(&self, hop: u8, rules: &Rules) -> Certificate {
+    pub(crate) fn certificate(&self, hop: u8, rules: &Rules) -> Certificate {
         if !rules.holds(Rule::Certificate) {
             return [].into();
         }
@@ -149,7 +149,7 @@ impl Disk {
     }
 
     /// Every outbox row, as the letters that are sent until they are answered.
-    pub fn rows(&self, rules: &Rules) -> Vec<Letter> {
+    pub(crate) fn rows(&self, rules: &Rules) -> Vec<Letter> {
         let letter = |to, message| Letter { from: self.me, inc: self.inc, to, message };
         let own = self.log.iter().map(|r| r.statement).filter(|s| s.maker() == self.me);
         own.filter_map(|s| match s.kind {
@@ -167,12 +167,12 @@ impl Disk {
 }
 
 /// The OFFER of a transfer: its name is its hash, so the name is enough here.
-pub fn offer_of(tid: Tid) -> Statement {
+pub(crate) fn offer_of(tid: Tid) -> Statement {
     Statement { place: tid.place, kind: Kind::Offer, tid }
 }
 
 /// Adds to a sorted set.
-pub fn insert<T: Ord>(set: &mut Vec<T>, item: T) {
+pub(crate) fn insert<T: Ord>(set: &mut Vec<T>, item: T) {
     if let Err(at) = set.binary_search(&item) {
         set.insert(at, item);
     }

@@ -10,7 +10,7 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 type Goal = (&'static str, fn(&Asked, &World) -> bool);
 
 /// With a wipe and one restore.
-pub const ONE_RESTORE: [Goal; 5] = [
+pub(crate) const ONE_RESTORE: [Goal; 5] = [
     ("the second hop is accepted", |_, w| any(w, |d| made(d, Kind::Accept, 2))),
     ("a recall is won", |_, w| any(w, |d| recalled(d, Kind::Refuse))),
     ("a recall is lost", |_, w| any(w, |d| recalled(d, Kind::Accept))),
@@ -19,14 +19,14 @@ pub const ONE_RESTORE: [Goal; 5] = [
 ];
 
 /// With two restores.
-pub const TWO_RESTORES: [Goal; 3] = [
+pub(crate) const TWO_RESTORES: [Goal; 3] = [
     ("two recover at once", |_, w| w.nodes.iter().filter(|n| n.recovery.is_some()).count() == 2),
     ("two have recovered", |_, w| w.live().filter(|d| d.inc > 0).count() == 2),
     ("one has recovered twice", |_, w| any(w, |d| d.inc == 2)),
 ];
 
 /// Searches until every goal was reached.
-pub fn reached(rules: Rules, goals: &'static [Goal]) {
+pub(crate) fn reached(rules: Rules, goals: &'static [Goal]) {
     let names = HasDiscoveries::AllOf(goals.iter().map(|goal| goal.0).collect());
     let checker = Asked { rules, goals }.checker().finish_when(names).spawn_bfs().join();
     for (name, _) in goals {
@@ -35,7 +35,7 @@ pub fn reached(rules: Rules, goals: &'static [Goal]) {
 }
 
 /// The rules, asked for goals.
-pub struct Asked {
+pub(crate) struct Asked {
     rules: Rules,
     goals: &'static [Goal],
 }

@@ -7,22 +7,22 @@ use super::world::{Action, World};
 use stateright::{Model, Property};
 
 /// I1.
-pub const ONE_ACTS: &str = "I1 at most one acting";
+pub(crate) const ONE_ACTS: &str = "I1 at most one acting";
 /// I2.
-pub const NOT_ORPHANED: &str = "I2 never orphaned";
+pub(crate) const NOT_ORPHANED: &str = "I2 never orphaned";
 /// I4.
-pub const DECIDED_ONCE: &str = "I4 decided once";
+pub(crate) const DECIDED_ONCE: &str = "I4 decided once";
 /// L1, from where NATS has just lost everything.
-pub const HEALS: &str = "L1 heals";
+pub(crate) const HEALS: &str = "L1 heals";
 
 /// What recovery is for.
-pub const REMEMBERS: &str = "R2 nothing signed is forgotten";
+pub(crate) const REMEMBERS: &str = "R2 nothing signed is forgotten";
 
 /// Steps within which a world without faults is quiet: each node has a handful of rows, each answered once.
 const ROUNDS: usize = 40;
 
 /// All of them.
-pub fn all() -> Vec<Property<Rules>> {
+pub(crate) fn all() -> Vec<Property<Rules>> {
     vec![
         Property::always(ONE_ACTS, one_acts),
         Property::always(NOT_ORPHANED, not_orphaned),
@@ -89,7 +89,7 @@ fn heals(rules: &Rules, world: &World) -> bool {
 }
 
 /// Where a world without faults and without people comes to rest.
-pub fn settled(rules: &Rules, world: &World) -> Option<World> {
+pub(crate) fn settled(rules: &Rules, world: &World) -> Option<World> {
     let mut world = world.clone();
     (0..ROUNDS).any(|_| !round(rules, &mut world)).then_some(world)
 }

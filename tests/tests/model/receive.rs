@@ -5,7 +5,7 @@ use super::rules::{Rule, Rules};
 use super::words::{Id, Kind, Letter, Message, Statement, Tid};
 
 /// Takes a letter. What it changes is on `disk`; the answers may be sent.
-pub fn receive(disk: &mut Disk, letter: &Letter, rules: &Rules) -> Vec<Letter> {
+pub(crate) fn receive(disk: &mut Disk, letter: &Letter, rules: &Rules) -> Vec<Letter> {
     if letter.inc < disk.fences[letter.from as usize] {
         return vec![]; // an incarnation that is no more
     }

@@ -7,7 +7,7 @@ use super::world::{Node, Recovery};
 use std::collections::BTreeSet;
 
 /// Puts an earlier disk back. The new incarnation is asked of every peer (R3).
-pub fn restore(nodes: &mut [Node], n: Id, old: Disk, rules: &Rules) {
+pub(crate) fn restore(nodes: &mut [Node], n: Id, old: Disk, rules: &Rules) {
     let held = nodes.iter().filter(|p| p.disk.me != n).map(|p| p.disk.fences[n as usize]).max().unwrap_or(0);
     let highest = if rules.holds(Rule::IncarnationFromPeers) { held.max(old.inc) } else { old.inc };
     let node = &mut nodes[n as usize];
@@ -16,7 +16,7 @@ pub fn restore(nodes: &mut [Node], n: Id, old: Disk, rules: &Rules) {
 }
 
 /// Peer `at` durably refuses everything of `n` below its new incarnation (R2). A recovering peer does it too.
-pub fn fence(nodes: &mut [Node], n: Id, at: Id, rules: &Rules) {
+pub(crate) fn fence(nodes: &mut [Node], n: Id, at: Id, rules: &Rules) {
     let Some(recovery) = &mut nodes[n as usize].recovery else { return };
     recovery.fenced |= 1 << at;
     let inc = recovery.inc;
@@ -28,7 +28,7 @@ pub fn fence(nodes: &mut [Node], n: Id, at: Id, rules: &Rules) {
 }
 
 /// Whether `n` may resume.
-pub fn may_finish(nodes: &[Node], n: Id, rules: &Rules) -> bool {
+pub(crate) fn may_finish(nodes: &[Node], n: Id, rules: &Rules) -> bool {
     let Some(recovery) = &nodes[n as usize].recovery else { return false };
     let enough = if !rules.holds(Rule::Fence) {
         true
@@ -47,7 +47,7 @@ fn everywhere(n: Id, recovery: &Recovery) -> bool {
 
 /// Resumes: own statements and certificates that peers hold are read after all fences stand, so that what is read in
 /// one step here may be read peer by peer in the world: nothing can be added to the union of what peers hold.
-pub fn finish(nodes: &mut [Node], n: Id, rules: &Rules) {
+pub(crate) fn finish(nodes: &mut [Node], n: Id, rules: &Rules) {
     let Some(recovery) = nodes[n as usize].recovery.take() else { return };
     let mut disk = nodes[n as usize].disk.clone();
     let peers = || nodes.iter().filter(|p| p.disk.me != n);

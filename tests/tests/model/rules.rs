@@ -2,7 +2,7 @@
 
 /// A rule of the protocol. What the search finds without it is in `model.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// A recall asks the receiver. Without it the sender takes the dossier back by itself.
     AskingTheReceiver,
     /// A recall of an offer that has not arrived leaves a decision.
@@ -41,22 +41,22 @@ pub enum Rule {
 
 /// How far a search goes and which rules it leaves out.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Left out.
-    pub left_out: &'static [Rule],
+    pub(crate) left_out: &'static [Rule],
     /// Highest hop.
-    pub hops: u8,
+    pub(crate) hops: u8,
     /// How often a node is restored from an old copy.
-    pub restores: u8,
+    pub(crate) restores: u8,
     /// How often NATS loses everything.
-    pub wipes: u8,
+    pub(crate) wipes: u8,
     /// How much of what moves no custody is searched.
-    pub receipts: Receipts,
+    pub(crate) receipts: Receipts,
 }
 
 /// Whether RECEIVED and ACK are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receipts {
+pub(crate) enum Receipts {
     /// They are.
     Delivered,
     /// They are not. They stop resending and never touch custody, and a letter that was sent stays deliverable:
@@ -66,32 +66,32 @@ pub enum Receipts {
 
 impl Rules {
     /// The whole protocol, to `hops` hops without faults.
-    pub const fn whole(hops: u8) -> Self {
+    pub(crate) const fn whole(hops: u8) -> Self {
         Self { left_out: &[], hops, restores: 0, wipes: 0, receipts: Receipts::Delivered }
     }
 
     /// With that many restores.
-    pub const fn restores(self, restores: u8) -> Self {
+    pub(crate) const fn restores(self, restores: u8) -> Self {
         Self { restores, ..self }
     }
 
     /// With that many wipes.
-    pub const fn wipes(self, wipes: u8) -> Self {
+    pub(crate) const fn wipes(self, wipes: u8) -> Self {
         Self { wipes, ..self }
     }
 
     /// Custody only: no RECEIVED, no ACK.
-    pub const fn custody_only(self) -> Self {
+    pub(crate) const fn custody_only(self) -> Self {
         Self { receipts: Receipts::LeftOut, ..self }
     }
 
     /// Without these rules.
-    pub const fn without(self, left_out: &'static [Rule]) -> Self {
+    pub(crate) const fn without(self, left_out: &'static [Rule]) -> Self {
         Self { left_out, ..self }
     }
 
     /// Whether a rule holds.
-    pub fn holds(&self, rule: Rule) -> bool {
+    pub(crate) fn holds(&self, rule: Rule) -> bool {
         !self.left_out.contains(&rule)
     }
 }

@@ -10,21 +10,21 @@ use std::time::Instant;
 /// Longest way that is looked for. The deepest known has 20 steps, and the whole protocol is exhausted before 40.
 const DEEPEST: usize = 40;
 
-/// Looks at every state and finds nothing wrong.
-pub fn holds(rules: Rules) {
+/// Looks at every state and finds nothing wrong. Depth first, which keeps a path in memory and not a whole level.
+pub(crate) fn holds(rules: Rules) {
     let begin = Instant::now();
-    let checker = rules.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let (states, depth) = (checker.unique_state_count(), checker.max_depth() - 1);
-    println!("{rules:?}: {states} states, {depth} steps deep, {:.1} s", begin.elapsed().as_secs_f32());
-    for (name, path) in checker.discoveries() {
-        panic!("{name} does not hold:\n{}", lines(&path.into_actions()));
-    }
+    let checker = rules.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
+    let states = checker.unique_state_count();
+    println!("{rules:?}: {states} states, {:.1} s", begin.elapsed().as_secs_f32());
+    let found = checker.discoveries().into_iter().map(|(name, path)| (name, lines(&path.into_actions())));
+    let violated: Vec<String> = found.map(|(name, way)| format!("{name} does not hold:\n{way}")).collect();
+    assert!(violated.is_empty(), "{}", violated.join("\n"));
     assert!(states > 1_000, "a search of {states} states shows nothing");
 }
 
 /// The shortest way to a violation of `property`. Stateright keeps the last discovery of a block rather than the
 /// first, so the depth is raised step by step.
-pub fn shortest(rules: Rules, property: &'static str) -> Option<Vec<Action>> {
+pub(crate) fn shortest(rules: Rules, property: &'static str) -> Option<Vec<Action>> {
     let begin = Instant::now();
     for steps in 1..=DEEPEST {
         // A state `steps` steps away has depth `steps + 1`, and one at the target is no longer looked at.
@@ -46,16 +46,16 @@ pub fn shortest(rules: Rules, property: &'static str) -> Option<Vec<Action>> {
 
 /// Where a kept way led.
 #[derive(Debug)]
-pub struct Walk {
+pub(crate) struct Walk {
     /// Properties that did not hold somewhere on it.
-    pub violated: BTreeSet<&'static str>,
+    pub(crate) violated: BTreeSet<&'static str>,
     /// Steps that were not possible, or changed nothing.
-    pub impossible: Vec<String>,
+    pub(crate) impossible: Vec<String>,
 }
 
 /// Walks a kept way, one step a line, leaving out the steps that these rules do not allow; then everything that goes
 /// by itself.
-pub fn walk(rules: Rules, way: &str) -> Walk {
+pub(crate) fn walk(rules: Rules, way: &str) -> Walk {
     let mut world = World::new(&rules);
     let mut walk = Walk { violated: BTreeSet::new(), impossible: vec![] };
     for line in way.lines() {
@@ -83,6 +83,6 @@ impl Walk {
 }
 
 /// A way as it is kept.
-pub fn lines(way: &[Action]) -> String {
+pub(crate) fn lines(way: &[Action]) -> String {
     way.iter().map(|action| format!("{action}\n")).collect()
 }

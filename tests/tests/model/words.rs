@@ -4,36 +4,36 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Agencies in the model: the place of receipt (0) and two others, each with two peers to fence at.
-pub const NODES: u8 = 3;
+pub(crate) const NODES: u8 = 3;
 
 /// An agency's instance.
-pub type Id = u8;
+pub(crate) type Id = u8;
 
 /// Where a statement lies in its maker's ledger; the order of R7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub(crate) struct Place {
     /// Incarnation that made it.
-    pub inc: u8,
+    pub(crate) inc: u8,
     /// Number among its maker's own statements.
-    pub index: u8,
+    pub(crate) index: u8,
 }
 
 /// Names one transfer, as the sid of its OFFER does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tid {
+pub(crate) struct Tid {
     /// Number of the offer, rising.
-    pub hop: u8,
+    pub(crate) hop: u8,
     /// The giver.
-    pub from: Id,
+    pub(crate) from: Id,
     /// The receiver, the only one that decides.
-    pub to: Id,
+    pub(crate) to: Id,
     /// Its place in the giver's ledger.
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 /// What a statement says about its transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// By the giver.
     Offer,
     /// By the receiver: custody moves.
@@ -46,18 +46,18 @@ pub enum Kind {
 
 /// A signed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Its place in its maker's ledger.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What it says.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// What it is about.
-    pub tid: Tid,
+    pub(crate) tid: Tid,
 }
 
 impl Statement {
     /// Who signed it.
-    pub fn maker(&self) -> Id {
+    pub(crate) fn maker(&self) -> Id {
         match self.kind {
             Kind::Offer | Kind::Cancel => self.tid.from,
             Kind::Accept | Kind::Refuse => self.tid.to,
@@ -65,17 +65,17 @@ impl Statement {
     }
 
     /// Whether it decides its transfer.
-    pub fn decides(&self) -> bool {
+    pub(crate) fn decides(&self) -> bool {
         matches!(self.kind, Kind::Accept | Kind::Refuse)
     }
 }
 
 /// The OFFER and its outcome for every hop before.
-pub type Certificate = Arc<[Statement]>;
+pub(crate) type Certificate = Arc<[Statement]>;
 
 /// What a letter says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Message {
+pub(crate) enum Message {
     /// OFFER or CANCEL, with the certificate beside it.
     Ask(Statement, Certificate),
     /// ACCEPT or REFUSE.
@@ -89,15 +89,15 @@ pub enum Message {
 /// An envelope: it names the incarnation that sent it, which is what a fence looks at. A statement of an earlier
 /// incarnation that survived is sent again under the new one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Letter {
+pub(crate) struct Letter {
     /// The sender.
-    pub from: Id,
+    pub(crate) from: Id,
     /// The incarnation it sent in.
-    pub inc: u8,
+    pub(crate) inc: u8,
     /// The receiver.
-    pub to: Id,
+    pub(crate) to: Id,
     /// The content.
-    pub message: Message,
+    pub(crate) message: Message,
 }
 
 impl fmt::Display for Tid {

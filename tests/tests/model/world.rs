@@ -11,42 +11,42 @@ use std::fmt;
 
 /// A recovery that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     /// The new incarnation.
-    pub inc: u8,
+    pub(crate) inc: u8,
     /// Peers that have fenced the old one, as bits.
-    pub fenced: u8,
+    pub(crate) fenced: u8,
 }
 
 /// A node: its disk, and whether it is recovering.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Node {
+pub(crate) struct Node {
     /// What it has durably. Every step is one durable write; speaking before writing is the simulator's subject.
-    pub disk: Disk,
+    pub(crate) disk: Disk,
     /// Recovering: it answers nothing and offers nothing (R1).
-    pub recovery: Option<Recovery>,
+    pub(crate) recovery: Option<Recovery>,
     /// An old copy that may be put back.
-    pub copy: Option<Disk>,
+    pub(crate) copy: Option<Disk>,
 }
 
 /// The world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct World {
+pub(crate) struct World {
     /// The nodes.
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// Every letter that was sent since the last wipe, sorted. Any may be delivered, again and again, or never.
-    pub net: Vec<Letter>,
+    pub(crate) net: Vec<Letter>,
     /// Copies still to be taken.
-    pub copies: u8,
+    pub(crate) copies: u8,
     /// Restores still to come.
-    pub restores: u8,
+    pub(crate) restores: u8,
     /// Wipes still to come.
-    pub wipes: u8,
+    pub(crate) wipes: u8,
 }
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// The custodian offers the track.
     Offer(Id, Id),
     /// The giver asks for it back.
@@ -88,19 +88,19 @@ impl fmt::Display for Action {
 
 impl World {
     /// Node 0 holds the track, nothing is under way.
-    pub fn new(rules: &Rules) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         let node = |n| Node { disk: Disk::new(n), recovery: None, copy: None };
         let Rules { restores, wipes, .. } = *rules;
         Self { nodes: (0..NODES).map(node).collect(), net: vec![], copies: restores, restores, wipes }
     }
 
     /// The nodes that take part.
-    pub fn live(&self) -> impl Iterator<Item = &Disk> {
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Disk> {
         self.nodes.iter().filter(|n| n.recovery.is_none()).map(|n| &n.disk)
     }
 
     /// Takes a step.
-    pub fn take(&mut self, action: &Action, rules: &Rules) {
+    pub(crate) fn take(&mut self, action: &Action, rules: &Rules) {
         match action {
             Action::Offer(n, to) => self.write(*n, rules, |disk| {
                 let tid = Tid { hop: disk.hop() + 1, from: *n, to: *to, place: disk.next_place() };
@@ -220,7 +220,7 @@ impl World {
     }
 
     /// Every step of a recovery that can be taken.
-    pub fn recoveries(&self, rules: &Rules, actions: &mut Vec<Action>) {
+    pub(crate) fn recoveries(&self, rules: &Rules, actions: &mut Vec<Action>) {
         for (n, node) in (0..).zip(&self.nodes) {
             let Some(recovery) = &node.recovery else { continue };
             let missing = (0..NODES).filter(|p| *p != n && recovery.fenced & 1 << p == 0);
