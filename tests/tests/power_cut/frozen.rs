@@ -11,9 +11,9 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// More steps than a writer does before its power goes, and fewer than the shorter script has.
+/// More steps than a writer does before its power goes.
 const STEPS: usize = 3900;
-/// The same for plain sled.
+/// The same for plain sled, whose flush is quick because it does not wait for the disk.
 const PLAIN_STEPS: usize = 60_000;
 /// The longest time to a cut, and between two.
 const WAIT_LIMIT_MS: usize = 400;

@@ -16,6 +16,9 @@ use script::{Pattern, Script};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// Enough for a commit to be among them.
+const STEPS_AFTER: usize = 100;
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -42,14 +45,17 @@ fn main() -> ExitCode {
 fn run(args: &[&str]) -> Option<Result<String, Wrong>> {
     let [what, dir, pattern, seed, numbers @ ..] = args else { return None };
     let dir = Path::new(dir);
-    let script = Script::new(Pattern::parse(pattern)?, seed.parse().ok()?);
+    let (pattern, seed) = (Pattern::parse(pattern)?, seed.parse().ok()?);
     let numbers = numbers.iter().map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
     match (*what, numbers.as_slice()) {
         ("write", [steps]) => {
-            let write = if script.pattern == Pattern::Plain { plain::write } else { work::write };
-            Some(write(dir, &script, *steps).map(|()| String::new()))
+            let script = Script::new(pattern, seed, *steps);
+            let write = if pattern == Pattern::Plain { plain::write } else { work::write };
+            Some(write(dir, &script).map(|()| String::new()))
         }
         ("judge", [acknowledged, begun]) => {
+            // With some steps more: the judge goes on where the writer was cut.
+            let script = Script::new(pattern, seed, *begun + STEPS_AFTER);
             let done = Done { acknowledged: *acknowledged, begun: *begun };
             Some(judge::judge(dir, &script, done))
         }

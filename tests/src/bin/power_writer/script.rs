@@ -14,12 +14,8 @@ const PAYLOAD_LIMIT: usize = 256 << 10;
 const COMMIT_BYTES: usize = 1 << 20;
 /// Three ledgers in one log.
 const AGENCIES: [&str; 3] = ["an-hiep", "my-tu", "so-tnmt"];
-/// Steps of a script; a writer is cut long before.
-const STEPS: usize = 4000;
-/// Rows of plain sled are small and its flush is quick, because it does not wait for the disk.
-const PLAIN_STEPS: usize = 60_000;
 /// Bytes that all content is a part of: the judge needs no copy of it.
-const POOL: usize = 4 << 20;
+const POOL: usize = 2 << 20;
 /// Values of plain sled stay below the size from which it puts them into files of their own.
 const PLAIN_LIMIT: usize = 4000;
 
@@ -71,10 +67,10 @@ impl Pattern {
 }
 
 impl Script {
-    pub(crate) fn new(pattern: Pattern, seed: u64) -> Self {
+    /// The first `count` steps of a seed.
+    pub(crate) fn new(pattern: Pattern, seed: u64, count: usize) -> Self {
         let mut writing =
             Writing { dice: Dice(seed), sizes: seed % 3, commits: 0, sizes_of: [0; 3], bodies: Vec::new() };
-        let count = if pattern == Pattern::Plain { PLAIN_STEPS } else { STEPS };
         let steps: Vec<Step> = (0..count).map(|_| writing.step(pattern)).collect();
         let erasures = steps.iter().enumerate().filter_map(|(at, step)| match step {
             Step::Erase { commit, record } => Some(((*commit, *record), at)),

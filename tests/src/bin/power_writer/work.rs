@@ -19,9 +19,9 @@ enum Failed {
     Never(Wrong),
 }
 
-/// Does the first `steps` steps and prints the count after each. With an error: how it gave up.
-pub(crate) fn write(dir: &Path, script: &Script, steps: usize) -> Result<(), Wrong> {
-    let steps = steps.min(script.steps.len());
+/// Does the steps and prints the count after each. With an error: how it gave up.
+pub(crate) fn write(dir: &Path, script: &Script) -> Result<(), Wrong> {
+    let steps = script.steps.len();
     let (mut done, mut tries) = (0, 0);
     let mut open: Option<Kept> = None;
     while done < steps {
