@@ -90,14 +90,14 @@ fn two_hops_and_two_restores_that_may_overlap() {
 #[test]
 fn soak_three_hops_wipe_and_a_restore() {
     if soak() {
-        search::holds(Rules::whole(3).wipes(1).restores(1));
+        search::holds(Rules::whole(3).wipes(1).restores(1).resting());
     }
 }
 
 #[test]
 fn soak_two_hops_wipe_and_two_restores() {
     if soak() {
-        search::holds(Rules::whole(2).wipes(1).restores(2));
+        search::holds(Rules::whole(2).wipes(1).restores(2).resting());
     }
 }
 

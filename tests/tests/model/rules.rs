@@ -52,6 +52,18 @@ pub(crate) struct Rules {
     pub(crate) wipes: u8,
     /// How much of what moves no custody is searched.
     pub(crate) receipts: Receipts,
+    /// What is searched behind a wipe.
+    pub(crate) after_wipe: AfterWipe,
+}
+
+/// What is searched behind a wipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterWipe {
+    /// Every step.
+    GoesOn,
+    /// Whether it heals. Custody needs no more: every letter that can be sent again was there before the wipe, so
+    /// whatever happens behind one also happens without it.
+    Rests,
 }
 
 /// Whether RECEIVED and ACK are delivered.
@@ -67,7 +79,14 @@ pub(crate) enum Receipts {
 impl Rules {
     /// The whole protocol, to `hops` hops without faults.
     pub(crate) const fn whole(hops: u8) -> Self {
-        Self { left_out: &[], hops, restores: 0, wipes: 0, receipts: Receipts::Delivered }
+        Self {
+            left_out: &[],
+            hops,
+            restores: 0,
+            wipes: 0,
+            receipts: Receipts::Delivered,
+            after_wipe: AfterWipe::GoesOn,
+        }
     }
 
     /// With that many restores.
@@ -83,6 +102,11 @@ impl Rules {
     /// Custody only: no RECEIVED, no ACK.
     pub(crate) const fn custody_only(self) -> Self {
         Self { receipts: Receipts::LeftOut, ..self }
+    }
+
+    /// Behind a wipe, only whether it heals.
+    pub(crate) const fn resting(self) -> Self {
+        Self { after_wipe: AfterWipe::Rests, ..self }
     }
 
     /// Without these rules.

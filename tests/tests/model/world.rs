@@ -4,7 +4,7 @@ use super::disk::{Disk, Phase, insert};
 use super::properties;
 use super::receive::receive;
 use super::recovery;
-use super::rules::{Receipts, Rule, Rules};
+use super::rules::{AfterWipe, Receipts, Rule, Rules};
 use super::words::{Id, Kind, Letter, Message, NODES, Tid};
 use stateright::{Model, Property};
 use std::fmt;
@@ -241,6 +241,9 @@ impl Model for Rules {
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        if self.after_wipe == AfterWipe::Rests && world.wipes < self.wipes {
+            return;
+        }
         world.live().for_each(|disk| world.acts(disk, self, actions));
         let awake = |l: &&Letter| world.nodes[l.to as usize].recovery.is_none();
         actions.extend(world.net.iter().filter(awake).cloned().map(Action::Deliver));
