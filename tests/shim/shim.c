@@ -1,9 +1,10 @@
 /* Sees each call with which a process changes files below LT_SHIM_ROOT, and keeps a trace of them from which a test
  * rebuilds the folder as a power cut would have left it. It can also make the k-th call fail.
  *
- *   LT_SHIM_ROOT   absolute path of the folder that is watched; it exists and is empty when the process starts
+ *   LT_SHIM_ROOT   absolute path of the folder that is watched; empty, or all that is in it is in the trace
  *   LT_SHIM_TRACE  file that the trace is appended to, outside of that folder
- *   LT_SHIM_FAIL   CLASS:K:ERRNO:TIMES with the class `write`, `sync` or `name` and the times `once` or `on`
+ *   LT_SHIM_FAIL   CLASS:K:ERRNO:HOW with the class `write`, `sync` or `name`: the k-th call fails `once`, from it
+ *                  `on`, or the process is killed before it (`kill`)
  *
  * Standard output is in the trace too: what is written there is what the process acknowledges.
  *
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +47,7 @@ static dev_t device;
 static int trace = -1;
 static uint64_t watched[WATCHED_LIMIT];
 static size_t watched_len;
-static struct { int class, number, error, on, armed; } fail = { -1, 0, 0, 0, 0 };
+static struct { int class, number, error, on, kill, armed; } fail = { -1, 0, 0, 0, 0, 0 };
 static int calls[CLASSES];
 
 #define REAL(type, name, ...) \
@@ -67,11 +69,12 @@ __attribute__((constructor)) static void begin(void) {
     if (trace < 0) die("LT_SHIM_TRACE cannot be opened");
     if (how) {
         static const char *names[CLASSES] = { "write", "sync", "name" };
-        char class[8], times[8];
-        if (sscanf(how, "%7[a-z]:%d:%d:%7[a-z]", class, &fail.number, &fail.error, times) != 4) die("LT_SHIM_FAIL");
+        char class[8], way[8];
+        if (sscanf(how, "%7[a-z]:%d:%d:%7[a-z]", class, &fail.number, &fail.error, way) != 4) die("LT_SHIM_FAIL");
         for (int i = 0; i < CLASSES; i++) if (!strcmp(class, names[i])) fail.class = i;
         if (fail.class < 0) die("LT_SHIM_FAIL names no class");
-        fail.on = !strcmp(times, "on");
+        fail.on = !strcmp(way, "on");
+        fail.kill = !strcmp(way, "kill");
     }
 }
 
@@ -156,6 +159,7 @@ static int refused(enum class class) {
     int hit = fail.class == (int)class
         && (calls[class] == fail.number || fail.armed || (fail.on && calls[class] > fail.number));
     if (!hit) return 0;
+    if (fail.kill) kill(getpid(), SIGKILL);
     fail.armed = 0;
     errno = fail.error;
     return 1;
@@ -175,7 +179,6 @@ static int opened(int folder, const char *name, int flags, mode_t mode) {
     int saved = errno;
     if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
         if (!there) note(CREATE, st.st_ino, 0, inside(path), strlen(inside(path)));
-        else if (!is_watched(st.st_ino)) die("a file that was there before");
         else if (flags & O_TRUNC) note(LENGTH, st.st_ino, 0, NULL, 0);
         watch(st.st_ino);
     }

@@ -1,8 +1,9 @@
-//! A disk that is full or broken from the k-th call on, or at that call alone: for every k of a short run.
+//! A disk that is full or broken from the k-th call on, or at that call alone, and a process killed before it: for
+//! every k of a short run.
 
 use crate::rounds::is_soak;
 use crate::shadow::{Ignored, Loss, Shadow};
-use crate::shim::Shim;
+use crate::shim::{Shim, acknowledged};
 use crate::trace::Entry;
 use crate::writer::{self, Done, Pattern, Verdict};
 
@@ -34,13 +35,8 @@ fn fail(shim: &Shim, pattern: Pattern, how: &str) {
     let may_give_up = how.ends_with(":on");
     assert!(run.status.success() || may_give_up && run.status.code() == Some(4), "{told}");
     let mut shadow = Shadow::new(Ignored::None);
-    let mut acknowledged = 0;
-    for entry in &run.trace {
-        shadow.follow(entry);
-        if let Entry::Acknowledge { steps } = entry {
-            acknowledged = *steps;
-        }
-    }
+    run.trace.iter().for_each(|entry| shadow.follow(entry));
+    let acknowledged = acknowledged(&run.trace);
     let done = Done { acknowledged, begun: (acknowledged + 1).min(STEPS) };
     let copy = shim.scratch();
     shadow.rebuild(copy.path(), &mut Loss::Unsynced);
@@ -63,6 +59,41 @@ fn every_call(pattern: Pattern, class: &str) {
         }
     }
     println!("FAULTS {pattern}, {class}: {} failures in {count} calls, 0 faults", count * ways);
+}
+
+/// The writer is killed before a call, started again and comes to its end; then the power goes. What the killed one
+/// did and had not synced must not be built upon.
+fn killed_before_every_call(pattern: Pattern) {
+    let Some(shim) = Shim::build() else { return };
+    let clean = shim.run(pattern, SEED, STEPS, None);
+    let mut rounds = 0;
+    for class in ["sync", "name"] {
+        for k in 1..=calls(&clean.trace, class) {
+            let how = format!("{class}:{k}:0:kill");
+            let killed = shim.run(pattern, SEED, STEPS, Some(&how));
+            let run = shim.go_on(killed, pattern, SEED, STEPS);
+            assert!(run.status.success(), "{how}: {}: {}", run.status, run.told);
+            let mut shadow = Shadow::new(Ignored::None);
+            run.trace.iter().for_each(|entry| shadow.follow(entry));
+            let copy = shim.scratch();
+            shadow.rebuild(copy.path(), &mut Loss::Unsynced);
+            let done = Done { acknowledged: STEPS, begun: STEPS };
+            let verdict = writer::judge(copy.path(), pattern, SEED, done);
+            assert!(matches!(verdict, Verdict::Whole(_)), "{how}: {verdict:?}\n{}", run.told);
+            rounds += 1;
+        }
+    }
+    println!("FAULTS {pattern}, killed, started again, then a power cut: {rounds} rounds, 0 faults");
+}
+
+#[test]
+fn a_ledger_killed_before_every_call() {
+    killed_before_every_call(Pattern::Ledger);
+}
+
+#[test]
+fn queues_killed_before_every_call() {
+    killed_before_every_call(Pattern::Queues);
 }
 
 #[test]

@@ -30,7 +30,7 @@ struct Working {
 impl Working {
     fn begin(dir: &Path, pattern: Pattern, seed: u64) -> Self {
         let steps = if pattern == Pattern::Plain { PLAIN_STEPS } else { STEPS };
-        let mut command = writer::write(dir, pattern, seed, steps);
+        let mut command = writer::write(dir, pattern, seed, steps, 0);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the writer starts");
         let out: ChildStdout = child.stdout.take().expect("its output");
         let (tell, told) = sync_channel(WAITING);

@@ -58,21 +58,44 @@ impl Shim {
     /// Runs the writer to its end, with the failure that `fail` names.
     pub(crate) fn run(&self, pattern: Pattern, seed: u64, steps: usize, fail: Option<&str>) -> Run {
         let dir = self.scratch();
-        let trace = self.dir.path().join("trace");
-        let _ = fs::remove_file(&trace);
+        let _ = fs::remove_file(self.trace());
+        let write = writer::write(dir.path(), pattern, seed, steps, 0);
+        self.run_in(dir, &write, fail)
+    }
+
+    /// Starts the writer again in the folder of the run before, which was killed; the trace goes on.
+    pub(crate) fn go_on(&self, before: Run, pattern: Pattern, seed: u64, steps: usize) -> Run {
+        let from = acknowledged(&before.trace);
+        let write = writer::write(before.dir.path(), pattern, seed, steps, from);
+        self.run_in(before.dir, &write, None)
+    }
+
+    fn run_in(&self, dir: TempDir, write: &Command, fail: Option<&str>) -> Run {
         let mut command = Command::new("timeout");
-        let write = writer::write(dir.path(), pattern, seed, steps);
         command.args(["--signal=KILL", "120"]).arg(write.get_program()).args(write.get_args());
         command.env("LD_PRELOAD", &self.library);
         // timeout itself is under the shim as well, and changes no file.
-        command.env("LT_SHIM_ROOT", dir.path()).env("LT_SHIM_TRACE", &trace);
+        command.env("LT_SHIM_ROOT", dir.path()).env("LT_SHIM_TRACE", self.trace());
         if let Some(fail) = fail {
             command.env("LT_SHIM_FAIL", fail);
         }
         let ended = command.output().expect("the writer runs");
         let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-        Run { status: ended.status, told, trace: trace::read(&trace), dir }
+        Run { status: ended.status, told, trace: trace::read(&self.trace()), dir }
     }
+
+    fn trace(&self) -> PathBuf {
+        self.dir.path().join("trace")
+    }
+}
+
+/// The steps that are acknowledged at the end of a trace.
+pub(crate) fn acknowledged(trace: &[Entry]) -> usize {
+    let last = trace.iter().rev().find_map(|entry| match entry {
+        Entry::Acknowledge { steps } => Some(*steps),
+        _ => None,
+    });
+    last.unwrap_or(0)
 }
 
 /// In memory where there is room: the judge syncs much, and here it need not outlive anything.

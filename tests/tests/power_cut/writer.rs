@@ -46,10 +46,14 @@ pub(crate) enum Verdict {
     Closed(String),
 }
 
-/// A call of the writer that follows the script of a seed.
-pub(crate) fn write(dir: &Path, pattern: Pattern, seed: u64, steps: usize) -> Command {
+/// A call of the writer that follows the script of a seed, or goes on with it at the step `from`.
+pub(crate) fn write(dir: &Path, pattern: Pattern, seed: u64, steps: usize, from: usize) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_power_writer"));
-    command.arg("write").arg(dir).arg(pattern.to_string()).args([seed.to_string(), steps.to_string()]);
+    command.arg("write").arg(dir).arg(pattern.to_string()).args([
+        seed.to_string(),
+        steps.to_string(),
+        from.to_string(),
+    ]);
     command
 }
 

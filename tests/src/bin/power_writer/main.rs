@@ -1,4 +1,4 @@
-//! The process that loses its power: `write DIR PATTERN SEED STEPS` works and acknowledges on standard output,
+//! The process that loses its power: `write DIR PATTERN SEED STEPS FROM` works and acknowledges on standard output,
 //! `judge DIR PATTERN SEED ACKNOWLEDGED BEGUN` tells what a cut left of it.
 //!
 //! It ends with 0 when all is well, 3 when something is lost or was never written, 4 when the store does not open or
@@ -23,7 +23,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let Some(outcome) = run(&args) else {
-        eprintln!("power_writer write DIR PATTERN SEED STEPS | judge DIR PATTERN SEED ACKNOWLEDGED BEGUN");
+        eprintln!(
+            "power_writer write DIR PATTERN SEED STEPS FROM | judge DIR PATTERN SEED ACKNOWLEDGED BEGUN"
+        );
         return ExitCode::from(2);
     };
     match outcome {
@@ -48,10 +50,10 @@ fn run(args: &[&str]) -> Option<Result<String, Wrong>> {
     let (pattern, seed) = (Pattern::parse(pattern)?, seed.parse().ok()?);
     let numbers = numbers.iter().map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
     match (*what, numbers.as_slice()) {
-        ("write", [steps]) => {
+        ("write", [steps, from]) => {
             let script = Script::new(pattern, seed, *steps);
             let write = if pattern == Pattern::Plain { plain::write } else { work::write };
-            Some(write(dir, &script).map(|()| String::new()))
+            Some(write(dir, &script, *from).map(|()| String::new()))
         }
         ("judge", [acknowledged, begun]) => {
             // With some steps more: the judge goes on where the writer was cut.

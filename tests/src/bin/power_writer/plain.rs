@@ -10,13 +10,13 @@ fn open(dir: &Path) -> Result<sled::Db, Wrong> {
 }
 
 /// Inserts and flushes row after row, telling each.
-pub(crate) fn write(dir: &Path, script: &Script) -> Result<(), Wrong> {
+pub(crate) fn write(dir: &Path, script: &Script, from: usize) -> Result<(), Wrong> {
     let db = open(dir)?;
     // Its folders are made durable for it: what it loses then is lost by `flush()` alone.
     for folder in [dir.join("plain"), dir.to_owned()] {
         File::open(folder).and_then(|f| f.sync_all()).map_err(|e| closed("folder")(&e))?;
     }
-    for (n, step) in script.steps.iter().enumerate() {
+    for (n, step) in script.steps.iter().enumerate().skip(from) {
         let Step::Row(value) = step else { continue };
         db.insert((n as u64).to_be_bytes(), &value[..]).map_err(|e| closed("insert")(&e))?;
         db.flush().map_err(|e| closed("flush")(&e))?;

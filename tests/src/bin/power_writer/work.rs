@@ -19,10 +19,10 @@ enum Failed {
     Never(Wrong),
 }
 
-/// Does the steps and prints the count after each. With an error: how it gave up.
-pub(crate) fn write(dir: &Path, script: &Script) -> Result<(), Wrong> {
+/// Does the steps from `from` on and prints the count after each. With an error: how it gave up.
+pub(crate) fn write(dir: &Path, script: &Script, from: usize) -> Result<(), Wrong> {
     let steps = script.steps.len();
-    let (mut done, mut tries) = (0, 0);
+    let (mut done, mut tries) = (from, 0);
     let mut open: Option<Kept> = None;
     while done < steps {
         let mut kept = match open.take() {
