@@ -23,7 +23,7 @@
 //! builds it should know what the searches showed beyond the text of the rules:
 //!
 //! - A fence looks at the incarnation of the *envelope*. A surviving ACCEPT of the old incarnation is sent again, bytes
-//!   unchanged, by the new one; a fence that looked at the statement would stop it for ever.
+//!   unchanged, by the new one; a fence that looks at the statement stops it for ever (`fence_by_statement`).
 //! - "All statements of n" is too little to give back. A decision goes back with its OFFER, whoever made that
 //!   (`decisions_given_back_without_offers`), and every decided transfer with both halves
 //!   (`certificates_not_given_back`): with two restores the peer's copy may be the last one.
@@ -39,7 +39,8 @@
 //!
 //! What makes the searches small, and why nothing is hidden by it: a letter below a fence is dropped once no restore is
 //! to come (fences only rise then); an old copy is forgotten then; where only custody is asked, RECEIVED and ACK are
-//! left out (they stop resending, and what was sent stays deliverable). No symmetry is used.
+//! left out (they stop resending, and what was sent stays deliverable); the longest searches ask behind a wipe only
+//! whether it heals (what can be sent again was deliverable before). No symmetry is used.
 //!
 //! The long searches, which also find every kept way anew: `LIENTHONG_SOAK=1 cargo nextest run -p lienthong-tests
 //! --test model --no-capture`.
@@ -177,6 +178,7 @@ found! {
     fence_at_one_of_two_peers: CUSTODY.restores(1), without FenceAtEveryPeer, ONE_ACTS, 7;
     no_certificate: Rules::whole(3).restores(1).custody_only(), without Certificate, ONE_ACTS, 13;
     pairs_out_of_order: CUSTODY.restores(1), without PairsInOwnOrder, NOT_ORPHANED, 12;
+    fence_by_statement: Rules::whole(2).restores(1).wipes(1), without FenceByEnvelope, HEALS, 4;
     receipts_outlive_a_recovery: Rules::whole(2).restores(1).wipes(1), without ReceiptsForgotten, HEALS, 6;
 }
 

@@ -6,7 +6,11 @@ use super::words::{Id, Kind, Letter, Message, Statement, Tid};
 
 /// Takes a letter. What it changes is on `disk`; the answers may be sent.
 pub(crate) fn receive(disk: &mut Disk, letter: &Letter, rules: &Rules) -> Vec<Letter> {
-    if letter.inc < disk.fences[letter.from as usize] {
+    let inc = match &letter.message {
+        Message::Ask(s, _) | Message::Decision(s) if !rules.holds(Rule::FenceByEnvelope) => s.place.inc,
+        Message::Ask(..) | Message::Decision(_) | Message::Received(_) | Message::Ack(_) => letter.inc,
+    };
+    if inc < disk.fences[letter.from as usize] {
         return vec![]; // an incarnation that is no more
     }
     match &letter.message {

@@ -35,6 +35,8 @@ pub(crate) enum Rule {
     DecisionsGivenBackInPairs,
     /// Peers give back whole certificates. Without it, the node's own statements and its OFFERs that others decided.
     CertificatesGivenBack,
+    /// A fence looks at the incarnation that sends. Without it, at the one that made the statement.
+    FenceByEnvelope,
     /// An own OFFER known from a pair is replayed at its own place. Without it, where its outcome is learned.
     PairsInOwnOrder,
 }
