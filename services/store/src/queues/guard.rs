@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Written to disk this often without being asked. The same thread also collects garbage.
@@ -21,19 +22,24 @@ const RELEASE_STEP: Duration = Duration::from_millis(10);
 
 /// An open sled. The last one to let go of it makes it sync, and it panics when it cannot: that stays in here.
 #[derive(Debug, Clone)]
-pub(crate) struct Db(Option<sled::Db>);
+pub(crate) struct Db {
+    sled: Option<sled::Db>,
+    /// Its file. The system tells a failed write once to everyone who had the file open by then: also when sled's own
+    /// thread met it first and told nobody.
+    file: Arc<File>,
+}
 
 impl Deref for Db {
     type Target = sled::Db;
 
     fn deref(&self) -> &sled::Db {
-        self.0.as_ref().expect("there until it is dropped")
+        self.sled.as_ref().expect("there until it is dropped")
     }
 }
 
 impl Drop for Db {
     fn drop(&mut self) {
-        let db = self.0.take();
+        let db = self.sled.take();
         // What was not synced is not counted on: the rows prove themselves when they are opened.
         let closed = guarded(|| {
             drop(db);
@@ -87,7 +93,9 @@ pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Db, String> {
             .mode(sled::Mode::HighThroughput)
             .open()
     });
-    opened.map(|db| Db(Some(db)))
+    let sled = Some(opened?);
+    let file = File::open(folder.join("db")).map_err(|e| e.to_string())?;
+    Ok(Db { sled, file: Arc::new(file) })
 }
 
 /// Reads all rows and tells whether they are exactly those the mark was written with.
@@ -117,9 +125,9 @@ pub(crate) fn prove(db: &sled::Db) -> Result<Mark, String> {
 }
 
 /// Makes everything applied so far durable: sled's own flush ends in `sync_file_range`, which is not.
-pub(crate) fn flush(db: &sled::Db, folder: &Path) -> Result<(), String> {
+pub(crate) fn flush(db: &Db) -> Result<(), String> {
     guarded(|| db.flush())?;
-    File::open(folder.join("db")).and_then(|f| f.sync_data()).map_err(|e| e.to_string())
+    db.file.sync_data().map_err(|e| e.to_string())
 }
 
 /// Moves the folder to `queues.damaged-<n>` and removes all but the newest such copies.

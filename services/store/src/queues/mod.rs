@@ -192,7 +192,7 @@ impl Queues {
     pub fn flush(&self) -> Result<(), QueuesError> {
         // sled dead-locks for good when it is flushed twice at the same time.
         let _one_writer = self.standing();
-        guard::flush(&self.db(), &folder(&self.dir)).map_err(QueuesError::Broken)
+        guard::flush(&self.db()).map_err(QueuesError::Broken)
     }
 
     /// Moves the rows aside, whatever is in them, and goes on with none. `why` is for the report.
