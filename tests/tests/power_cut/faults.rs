@@ -41,7 +41,7 @@ fn fail(shim: &Shim, pattern: Pattern, how: &str) {
     let copy = shim.scratch();
     shadow.rebuild(copy.path(), &mut Loss::Unsynced);
     for (what, dir) in [("after a power cut", copy.path()), ("as it was left", run.dir.path())] {
-        let verdict = writer::judge(dir, pattern, SEED, done);
+        let verdict = writer::judge_after_failure(dir, pattern, SEED, done);
         assert!(matches!(verdict, Verdict::Whole(_)), "{what}, {acknowledged} steps: {verdict:?}\n{told}");
     }
 }

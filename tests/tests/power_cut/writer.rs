@@ -59,8 +59,17 @@ pub(crate) fn write(dir: &Path, pattern: Pattern, seed: u64, steps: usize, from:
 
 /// Judges what is in `dir`. It is changed: the judge opens it and goes on.
 pub(crate) fn judge(dir: &Path, pattern: Pattern, seed: u64, done: Done) -> Verdict {
+    judge_by("judge", dir, pattern, seed, done)
+}
+
+/// The same after a sync failed, of which sled may have told nobody: its rows may be fewer than were flushed.
+pub(crate) fn judge_after_failure(dir: &Path, pattern: Pattern, seed: u64, done: Done) -> Verdict {
+    judge_by("judge-after-failure", dir, pattern, seed, done)
+}
+
+fn judge_by(rule: &str, dir: &Path, pattern: Pattern, seed: u64, done: Done) -> Verdict {
     let judged = Command::new("timeout")
-        .args(["--signal=KILL", JUDGE_LIMIT_S, env!("CARGO_BIN_EXE_power_writer"), "judge"])
+        .args(["--signal=KILL", JUDGE_LIMIT_S, env!("CARGO_BIN_EXE_power_writer"), rule])
         .arg(dir)
         .arg(pattern.to_string())
         .args([seed.to_string(), done.acknowledged.to_string(), done.begun.to_string()])

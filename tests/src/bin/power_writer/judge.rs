@@ -30,7 +30,7 @@ pub(crate) fn judge(dir: &Path, script: &Script, done: Done) -> Result<String, W
     if summary.commits != commits as u64 + 1 || summary.torn.is_some() {
         return Err(Wrong::Lost(format!("after one more commit: {summary:?}")));
     }
-    let again = Kept::open(dir, script, Done { acknowledged: done.acknowledged, begun })?;
+    let again = Kept::open(dir, script, Done { begun, ..done })?;
     let level = again.queues.as_ref().is_none_or(|q| again.commits.reflected(q) == Some(commits + 1));
     if again.commits.len() != commits + 1 || !level {
         return Err(Wrong::Lost(format!("opened again: {}", again.report)));

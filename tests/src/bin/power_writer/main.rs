@@ -1,5 +1,5 @@
 //! The process that loses its power: `write DIR PATTERN SEED STEPS FROM` works and acknowledges on standard output,
-//! `judge DIR PATTERN SEED ACKNOWLEDGED BEGUN` tells what a cut left of it.
+//! `judge DIR PATTERN SEED ACKNOWLEDGED BEGUN` tells what a cut left of it, `judge-after-failure` what a failing disk left.
 //!
 //! It ends with 0 when all is well, 3 when something is lost or was never written, 4 when the store does not open or
 //! takes nothing more, and 2 when it is called wrongly.
@@ -11,7 +11,7 @@ mod rows;
 mod script;
 mod work;
 
-use kept::{Done, Wrong};
+use kept::{Done, Syncs, Wrong};
 use script::{Pattern, Script};
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let Some(outcome) = run(&args) else {
         eprintln!(
-            "power_writer write DIR PATTERN SEED STEPS FROM | judge DIR PATTERN SEED ACKNOWLEDGED BEGUN"
+            "power_writer write DIR PATTERN SEED STEPS FROM | judge[-after-failure] DIR PATTERN SEED ACKNOWLEDGED BEGUN"
         );
         return ExitCode::from(2);
     };
@@ -55,10 +55,11 @@ fn run(args: &[&str]) -> Option<Result<String, Wrong>> {
             let write = if pattern == Pattern::Plain { plain::write } else { work::write };
             Some(write(dir, &script, *from).map(|()| String::new()))
         }
-        ("judge", [acknowledged, begun]) => {
+        ("judge" | "judge-after-failure", [acknowledged, begun]) => {
             // With some steps more: the judge goes on where the writer was cut.
             let script = Script::new(pattern, seed, *begun + STEPS_AFTER);
-            let done = Done { acknowledged: *acknowledged, begun: *begun };
+            let syncs = if *what == "judge" { Syncs::Told } else { Syncs::Failed };
+            let done = Done { acknowledged: *acknowledged, begun: *begun, syncs };
             Some(judge::judge(dir, &script, done))
         }
         _ => None,

@@ -1,6 +1,6 @@
 //! Follows a script and acknowledges each step; after a failure it opens the store again and goes on.
 
-use crate::kept::{Done, Kept, Wrong, causes, closed};
+use crate::kept::{Done, Kept, Syncs, Wrong, causes, closed};
 use crate::script::{Script, Step};
 use lienthong_core::ids::Digest;
 use lienthong_store::{NewRecord, StoreError, snapshots};
@@ -27,7 +27,7 @@ pub(crate) fn write(dir: &Path, script: &Script, from: usize) -> Result<(), Wron
     while done < steps {
         let mut kept = match open.take() {
             Some(kept) => kept,
-            None => match Kept::open(dir, script, Done { acknowledged: done, begun: done + 1 }) {
+            None => match Kept::open(dir, script, so_far(done)) {
                 Ok(kept) => kept,
                 Err(Wrong::Closed(why)) if tries < TRIES => {
                     tries += 1;
@@ -61,6 +61,10 @@ pub(crate) fn write(dir: &Path, script: &Script, from: usize) -> Result<(), Wron
         }
     }
     Ok(())
+}
+
+fn so_far(done: usize) -> Done {
+    Done { acknowledged: done, begun: done + 1, syncs: Syncs::Failed }
 }
 
 /// A commit that was not acknowledged may be there all the same when the store is opened again.
