@@ -1,6 +1,7 @@
 //! What must hold after every step: what one agency can check on itself, and what only the shadow can see.
 
 use crate::place::{Place, TIMING};
+use crate::truth::Custody;
 use crate::violation::{Sound, Violation, holds, some};
 use crate::world::World;
 use lienthong_core::custody::track::{Phase, Track};
@@ -71,18 +72,14 @@ impl World {
             let (me, is_custodian) = (&place.id, custody.custodian == place.id);
             acting += u32::from(phase == Some(Phase::Held));
             let right = match phase {
-                // Decided and not yet durable, or still the shadow's custodian and free.
                 Some(Phase::Held) if is_custodian => custody.open.is_none(),
-                Some(Phase::Held) => custody.open.is_some_and(|tid| {
-                    let handed = self.truth.offers.get(&tid);
-                    handed.is_some_and(|h| h.to == *me)
-                        && known.and_then(|t| t.transfers.get(&tid)).is_some_and(|t| t.outcome.is_some())
-                }),
                 Some(Phase::Offered(_)) if is_custodian => true,
-                Some(Phase::Offered(tid)) => {
-                    let handed = self.truth.offers.get(&tid);
-                    handed.is_some_and(|h| matches!(h.decision, Some((_, None))))
-                }
+                // It accepted, and may have offered further, in what is not durable yet.
+                Some(Phase::Held) => self.takes_over(place, track, custody),
+                Some(Phase::Offered(tid)) => match self.truth.offers.get(&tid) {
+                    Some(handed) => matches!(handed.decision, Some((_, None))),
+                    None => self.takes_over(place, track, custody),
+                },
                 Some(Phase::Inbox(tid)) => {
                     let handed = self.truth.offers.get(&tid);
                     !is_custodian && handed.is_some_and(|h| h.to == *me && h.decision.is_none())
@@ -99,6 +96,13 @@ impl World {
             })?;
         }
         holds(acting <= 1, "I1", || format!("{acting} agencies act on dossier {dossier:?}"))
+    }
+
+    /// Whether an agency accepted the open offer, which its disk does not say yet.
+    fn takes_over(&self, place: &Place, track: &TrackId, custody: &Custody) -> bool {
+        let Some(tid) = custody.open else { return false };
+        let transfer = place.state().track(track).and_then(|t| t.transfers.get(&tid));
+        transfer.is_some_and(|t| t.to == place.id && t.outcome.is_some_and(|o| o.accepted()))
     }
 
     /// I5: a row is freed by what protocol.md 3 says and by nothing else, and only when that is durable over there.

@@ -87,7 +87,9 @@ impl World {
     /// Somebody decides whatever is in an inbox, until there is nothing.
     fn decide_all(&mut self) -> Sound {
         let mut stream = Stream::new(self.seed, Concern::Workload, u64::MAX);
-        let inboxes: Vec<(usize, TrackId, Tid)> = self.places.iter().flat_map(inbox).collect();
+        let mut inboxes: Vec<(usize, TrackId, Tid)> = self.places.iter().flat_map(inbox).collect();
+        // Ids depend on the clocks, numbers do not.
+        inboxes.sort_by_key(|(n, track, _)| (self.dossier_of(track), *n));
         for (n, track, tid) in inboxes {
             let accepts = stream.chance(700);
             let act = if accepts {

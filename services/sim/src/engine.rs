@@ -107,6 +107,10 @@ impl World {
             return self.crash(n, Remains::Nothing, fate.name());
         }
         self.release(n, committing.group)?;
+        if self.weather == Weather::Rough && self.streams.check.chance(15) {
+            let taken = self.places[n].freeze(self.now).is_some();
+            self.tally.work("snapshots", u64::from(taken));
+        }
         self.settle(n)
     }
 

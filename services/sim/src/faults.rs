@@ -166,6 +166,13 @@ impl World {
             what: format!("{id} cannot read its ledger: byte {}, {}", d.at, d.what),
         })?;
         holds(place.head() == head, "P1", || format!("{id} lost what was durable"))?;
+        let thawed =
+            place.thaw().map_err(|u| Violation { invariant: "replay", what: format!("{id}: {u}") })?;
+        let same = thawed.as_ref().is_none_or(|state| *state == place.asleep);
+        holds(same, "replay", || format!("{id}: a snapshot and what follows give another state"))?;
+        if thawed.is_some() {
+            self.tally.work("replays from a snapshot", 1);
+        }
         place.seen = Seen::default();
         let life = place.life;
         let after = self.streams.process.magnitude(1_000, 8 * MINUTE);

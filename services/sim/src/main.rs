@@ -7,6 +7,8 @@ use lienthong_sim::run::run;
 use lienthong_sim::tally::Tally;
 use lienthong_sim::trace::Aloud;
 use lienthong_sim::world::Config;
+use std::fmt;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
                 tally.merge(&report.tally);
                 played += 1;
                 if seeds.end - seeds.start == 1 {
-                    println!("trace {}  decisions {}", report.fingerprint, report.decided);
+                    say(format_args!("trace {}  decisions {}", report.fingerprint, report.decided));
                 }
             }
             Err(failure) => {
@@ -87,6 +89,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("{played} seeds of {} steps, every invariant held\n{tally}", config.steps);
+    say(format_args!("{played} seeds of {} steps, every invariant held\n{tally}", config.steps));
     ExitCode::SUCCESS
+}
+
+/// Whoever reads may stop reading.
+fn say(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{what}");
 }

@@ -9,7 +9,7 @@ use lienthong_core::node::Lane;
 use std::collections::BTreeMap;
 
 /// Messages of one sender in one mailbox: the per-subject cap, small, so that it is met.
-const PER_SENDER: usize = 24;
+const PER_SENDER: usize = 40;
 /// A delivery without acknowledgement comes again after this, as the real link has it.
 pub const ACK_WAIT_MS: u64 = 30_000;
 

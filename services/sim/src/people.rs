@@ -22,8 +22,10 @@ impl World {
         self.dossiers[dossier].visits += 1;
         let number = self.dossiers[dossier].visits;
         let mut manner = workload::visit(self.seed, Concern::Officer, dossier, number);
-        self.queue.push(self.now + officer::pause(&mut manner), Event::Visit(dossier));
         let known = self.dossiers[dossier].track;
+        let closed = known.and_then(|t| self.truth.dossiers.get(&t)).is_some_and(|c| c.closed);
+        let pause = officer::pause(&mut manner) * if closed { 40 } else { 1 };
+        self.queue.push(self.now + pause, Event::Visit(dossier));
         let known = known.filter(|t| self.places.iter().any(|p| p.state().track(t).is_some()));
         let errand = match known {
             None => Some(workload::intake(self.seed, dossier, &self.cast)),

@@ -14,12 +14,14 @@ use lienthong_core::delivery::courier::Timing;
 use lienthong_core::delivery::outbox::{Row, RowKey};
 use lienthong_core::directory::Directory;
 use lienthong_core::ids::{AgencyId, Head, Instant, LedgerIndex, Sid, TrackId};
-use lienthong_core::node::{Answer, Dispatch, Node, Now};
+use lienthong_core::node::{Answer, Dispatch, Input, Node, Now};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::Statement;
+use lienthong_wire::chain::payload_hash;
 use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
 use lienthong_wire::keys::Signer;
+use lienthong_wire::snapshot::{self, Snapshot};
 use lienthong_wire::statement::WireCodec;
 use lienthong_wire::verify::Verifier;
 use std::collections::BTreeMap;
@@ -49,6 +51,8 @@ pub struct Place {
     pub disk: Disk,
     /// The ledger as it was read or written since the node started.
     pub ledger: Vec<Kept>,
+    /// The last snapshot, in bytes.
+    pub snapshot: Option<Vec<u8>>,
     /// The commit on its way to the disk.
     pub committing: Option<Committing>,
     /// What waits for the next commit.
@@ -117,6 +121,7 @@ impl Place {
             verifier: Verifier::new(cast.keys.clone()),
             disk: Disk::default(),
             ledger: Vec::new(),
+            snapshot: None,
             committing: None,
             group: Group::default(),
             life: 0,
@@ -179,6 +184,37 @@ impl Place {
         state.durable = self.head();
         self.asleep = state;
         Ok(())
+    }
+
+    /// Writes a snapshot, when all that is decided is durable.
+    pub fn freeze(&mut self, now: u64) -> Option<LedgerIndex> {
+        let (head, now) = (self.head(), self.now(now));
+        let node = self.node.as_mut()?;
+        let state = node.state();
+        if state.next.0 != head.size || state.durable != head {
+            return None;
+        }
+        let (position, states) = (Vec::new(), vec![state.clone()]);
+        let bytes = snapshot::encode(&Snapshot { position, physical_head: head.hash, states });
+        let noted = node.step(now, Input::Snapshot(payload_hash(&bytes)));
+        self.snapshot = Some(bytes);
+        match noted {
+            Ok(Answer::Noted(index)) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The state that the snapshot and the records after it give; none without a snapshot.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read.
+    pub fn thaw(&self) -> Result<Option<State>, snapshot::Unusable> {
+        let Some(bytes) = &self.snapshot else { return Ok(None) };
+        let mut states = snapshot::decode(bytes)?.states;
+        let mut state = states.pop().ok_or(snapshot::Unusable("states"))?;
+        self.ledger.iter().skip(state.next.0 as usize).for_each(|kept| state.apply(&kept.record));
+        state.durable = self.head();
+        Ok(Some(state))
     }
 
     /// Takes what was decided and signs it: the next commit, if there is something to say.

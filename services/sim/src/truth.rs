@@ -20,6 +20,8 @@ pub struct Truth {
     pub disks: BTreeMap<AgencyId, BTreeSet<Sid>>,
     /// Effect of each command.
     effects: BTreeMap<(AgencyId, Arc<str>), Sid>,
+    /// What each agency receipted or acknowledged.
+    answered: BTreeSet<(AgencyId, Sid)>,
 }
 
 /// Who has a dossier.
@@ -127,14 +129,22 @@ impl Truth {
             }
             Body::Received(items) => items.iter().try_for_each(|item| {
                 let has = self.disks.get(me).is_some_and(|d| d.contains(&item.tid));
-                holds(has, "I7", || format!("{me} receipts an offer that is not on its disk"))
+                holds(has, "I7", || format!("{me} receipts an offer that is not on its disk"))?;
+                self.answers_once(me, item.tid)
             }),
             Body::Ack(items) => items.iter().try_for_each(|item| {
                 let has = self.disks.get(me).is_some_and(|d| d.contains(&item.sid));
-                holds(has, "I7", || format!("{me} acknowledges what is not on its disk"))
+                holds(has, "I7", || format!("{me} acknowledges what is not on its disk"))?;
+                self.answers_once(me, item.sid)
             }),
             Body::Checkpoint { .. } => Ok(()),
         }
+    }
+
+    /// I8: an answer is made once; whoever asks again gets the same.
+    fn answers_once(&mut self, me: &AgencyId, sid: Sid) -> Sound {
+        let new = self.answered.insert((me.clone(), sid));
+        holds(new, "I8", || format!("{me} makes a second answer to one statement"))
     }
 
     /// Only the custodian writes on the spine, only at its end, and not while it is locked.

@@ -62,6 +62,7 @@ pub fn intake(seed: u64, dossier: usize, cast: &Cast) -> Errand {
 /// What is done at a visit; `None` when there is nothing to do there now.
 pub fn errand(stream: &mut Stream, places: &[Place], track: TrackId) -> Option<Errand> {
     let mut options: Vec<(u64, Errand)> = Vec::new();
+    let mut idle = 0;
     for place in places.iter().filter(|p| p.node.is_some()) {
         let Some(known) = place.state().track(&track) else { continue };
         let n = place.number;
@@ -76,6 +77,7 @@ pub fn errand(stream: &mut Stream, places: &[Place], track: TrackId) -> Option<E
             }
             Phase::Offered(_) => {
                 let reason = "chuyển nhầm".to_owned();
+                idle = 60; // mostly people wait
                 options.push((22, (n, Act::Recall { track, reason }, "recall")));
                 options.push((2, (n, note(track), "note on what is locked")));
             }
@@ -88,7 +90,7 @@ pub fn errand(stream: &mut Stream, places: &[Place], track: TrackId) -> Option<E
             }
         }
     }
-    let mut at = stream.below(options.iter().map(|(weight, _)| weight).sum());
+    let mut at = stream.below(idle + options.iter().map(|(weight, _)| weight).sum::<u64>());
     for (weight, errand) in options {
         if at < weight {
             return Some(errand);
