@@ -33,7 +33,13 @@ fn fail(shim: &Shim, pattern: Pattern, how: &str) {
     let run = shim.run(pattern, SEED, STEPS, Some(how));
     let told = format!("{how}: {}: {}", run.status, run.told);
     let may_give_up = how.ends_with(":on");
-    assert!(run.status.success() || may_give_up && run.status.code() == Some(4), "{told}");
+    let gave_up = may_give_up && run.status.code() == Some(4);
+    // sled may wait for ever for a write that failed for good. The process is then killed, and nothing may be lost.
+    let hung = may_give_up && pattern == Pattern::Queues && run.status.code().is_none();
+    if hung {
+        println!("FAULTS {pattern}, {how}: sled hung and was killed");
+    }
+    assert!(run.status.success() || gave_up || hung, "{told}");
     let mut shadow = Shadow::new(Ignored::None);
     run.trace.iter().for_each(|entry| shadow.follow(entry));
     let acknowledged = acknowledged(&run.trace);

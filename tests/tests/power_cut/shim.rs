@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use tempfile::TempDir;
 
+/// A run takes a second; one that takes this long hangs.
+const RUN_LIMIT_S: &str = "30";
 /// Some tests run side by side, each with some copies of some segments.
 const MEMORY_ROOM: u64 = 2 << 30;
 
@@ -72,7 +74,7 @@ impl Shim {
 
     fn run_in(&self, dir: TempDir, write: &Command, fail: Option<&str>) -> Run {
         let mut command = Command::new("timeout");
-        command.args(["--signal=KILL", "120"]).arg(write.get_program()).args(write.get_args());
+        command.args(["--signal=KILL", RUN_LIMIT_S]).arg(write.get_program()).args(write.get_args());
         command.env("LD_PRELOAD", &self.library);
         // timeout itself is under the shim as well, and changes no file.
         command.env("LT_SHIM_ROOT", dir.path()).env("LT_SHIM_TRACE", self.trace());
