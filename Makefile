@@ -5,7 +5,7 @@ CARGO ?= cargo
 ARGS ?=
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
-.PHONY: help tools run test lint fmt bench
+.PHONY: help tools run test lint fmt sim soak bench
 
 help: ## show this page
 	@echo 'Liên Thông: chuyển hồ sơ giữa các bộ phận một cửa, có bằng chứng cho từng lần bàn giao'
@@ -38,6 +38,14 @@ lint: ## rustfmt and clippy, warnings are errors
 
 fmt: ## format
 	$(CARGO) fmt --all
+
+sim: ## the simulator: make sim SEED=7 STEPS=4000, or ARGS='--seeds 0..500'
+	$(CARGO) run --release -p lienthong-sim -- $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
+
+soak: tools ## the long runs: model, power cuts, simulator; prints their verdicts
+	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test model -- --nocapture
+	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test power_cut -- --nocapture
+	$(CARGO) run --release -p lienthong-sim -- --seeds 0..20000
 
 bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
 	$(CARGO) bench -p lienthong-tests --bench ledger

@@ -20,6 +20,10 @@ pub(crate) const WAITING: usize = 1_024;
 /// How often the rows are made durable. What is lost is written again from the ledger at the next start.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
+/// The longest wait for the queues: sled was seen to hang for ever on a disk that fails every write. A reader is then
+/// refused, and a loop that waits this long ends the node.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How far the queues are.
 #[derive(Clone, Debug)]
 pub(crate) struct Applied {
@@ -33,10 +37,11 @@ impl Applied {
     }
 
     /// Waits until the rows reflect everything that is durable now, so that a caller finds what it was told of.
-    /// `false` when the queues have stopped.
+    /// `false` when the queues have stopped, or stand still.
     pub(crate) async fn caught_up(&mut self) -> bool {
         let durable = *self.durable.borrow();
-        self.reached.wait_for(|reached| *reached >= durable).await.is_ok()
+        let level = self.reached.wait_for(|reached| *reached >= durable);
+        matches!(tokio::time::timeout(PATIENCE, level).await, Ok(Ok(_)))
     }
 
     /// Waits until there are more rows. `false` when the queues have stopped.

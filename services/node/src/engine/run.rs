@@ -3,7 +3,7 @@
 use super::events::{Arrived, Done, Event, Level, Opened, Waiter};
 use super::group::{Committing, Group, Part, Waiters};
 use super::persist::{Job, Persisted};
-use super::queuer::Rows;
+use super::queuer::{PATIENCE, Rows};
 use super::{Clock, Hosts, rows};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
@@ -41,6 +41,11 @@ pub(crate) enum Fatal {
     /// The store failed; what it said is in the log of its own thread.
     #[error("the store has failed: what was not acknowledged is unknown, what was acknowledged is safe")]
     Store,
+    /// The queues take nothing more.
+    #[error(
+        "the queues stand still: what was acknowledged is safe, and the next start fills them from the ledger"
+    )]
+    Queues,
     /// A statement with this agency's signature is not in its ledger.
     #[error(
         "a statement signed by {0} came from a peer and is not in its ledger: another copy of this agency is running, \
@@ -263,7 +268,8 @@ impl Engine {
         }
         if !persisted.rows.is_empty() {
             let rows = Rows { changes: persisted.rows, mark: persisted.end };
-            self.queue_rows.send(rows).await.map_err(|_| Fatal::Store)?;
+            let sent = tokio::time::timeout(PATIENCE, self.queue_rows.send(rows)).await;
+            sent.map_err(|_| Fatal::Queues)?.map_err(|_| Fatal::Store)?;
             self.metrics.queue_lag((self.queue_rows.max_capacity() - self.queue_rows.capacity()) as u64);
         }
         committing.reached.iter().for_each(|(key, level)| self.waiters.reached(key, *level));

@@ -40,6 +40,15 @@ impl Desk {
         }
     }
 
+    /// Waits until the queues show everything that is durable now.
+    pub(crate) async fn queues_level(&self) -> Parsed<()> {
+        if self.applied.clone().caught_up().await {
+            return Ok(());
+        }
+        let ending = self.stop.is_cancelled();
+        Err(if ending { Reason::ShuttingDown } else { Reason::StorageFailed }.into())
+    }
+
     /// Reads one agency's state.
     pub(crate) async fn look<T: Send + 'static>(
         &self,

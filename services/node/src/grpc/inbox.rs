@@ -28,10 +28,7 @@ const BUFFERED: usize = 64;
 pub(crate) async fn list(desk: &Desk, r: v1::ListInboxRequest) -> Parsed<v1::ListInboxResponse> {
     let agency = hosted(desk, &r.agency).await?;
     let size = parse::page_size(r.page_size)?;
-    let mut applied = desk.applied.clone();
-    if !applied.caught_up().await {
-        return Err(Reason::ShuttingDown.into());
-    }
+    desk.queues_level().await?;
     let queues = desk.records.queues.clone();
     let (after, undecided) = (r.after, r.undecided_only);
     let page = tokio::task::spawn_blocking(move || page(&queues, &agency, after, size, undecided)).await;

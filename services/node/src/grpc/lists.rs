@@ -47,10 +47,7 @@ pub(crate) async fn dossiers(desk: &Desk, r: v1::ListDossiersRequest) -> Parsed<
         },
         size: parse::page_size(r.page_size)?,
     };
-    let mut applied = desk.applied.clone();
-    if !applied.caught_up().await {
-        return Err(Reason::ShuttingDown.into());
-    }
+    desk.queues_level().await?;
     let queues = desk.records.queues.clone();
     match tokio::task::spawn_blocking(move || query.run(&queues)).await {
         Ok(Ok(page)) => Ok(page),

@@ -76,10 +76,7 @@ impl Ops {
         let agency = self.desk.known(parse::agency(&r.agency, "agency")?, "agency")?;
         self.desk.look(agency.clone(), |_| Ok(())).await?;
         let (size, after) = (parse::page_size(r.page_size)?, token(&r.page_token)?);
-        let mut applied = self.desk.applied.clone();
-        if !applied.caught_up().await {
-            return Err(Reason::ShuttingDown.into());
-        }
+        self.desk.queues_level().await?;
         let (queues, at) = (self.desk.records.queues.clone(), agency.clone());
         let page = tokio::task::spawn_blocking(move || outbox_page(&queues, &at, after, size)).await;
         let rows = page.map_err(|_| Reason::ShuttingDown)?.map_err(|e| super::inbox::broken(&e))?;

@@ -140,10 +140,7 @@ pub(crate) async fn export(desk: &Desk, acting: Acting, r: v1::ExportTrailReques
     if shown.first().is_some_and(|first| done.ledger_index - first > LINKS) {
         return Err(Reason::TrailTooLarge.into());
     }
-    let mut applied = desk.applied.clone();
-    if !applied.caught_up().await {
-        return Err(Reason::ShuttingDown.into());
-    }
+    desk.queues_level().await?;
     let directory = desk.directory_toml.clone();
     let read = reading(desk, move |records| links(records, &agency, &shown, done.ledger_index));
     let (agency, first, links) = read.await?;
@@ -198,10 +195,7 @@ pub(crate) async fn reading<T: Send + 'static>(
     read: impl FnOnce(&Records) -> Result<T, crate::engine::records::ReadError> + Send + 'static,
 ) -> Parsed<T> {
     let records = desk.records.clone();
-    let mut applied = desk.applied.clone();
-    if !applied.caught_up().await {
-        return Err(Reason::ShuttingDown.into());
-    }
+    desk.queues_level().await?;
     match tokio::task::spawn_blocking(move || read(&records)).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(error)) => {
