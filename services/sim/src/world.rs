@@ -37,7 +37,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { steps: 8_000, dossiers: 50, clocks: Clocks::Wild, mutant: Mutant::None, aloud: Aloud::No }
+        Self { steps: 6_000, dossiers: 50, clocks: Clocks::Wild, mutant: Mutant::None, aloud: Aloud::No }
     }
 }
 

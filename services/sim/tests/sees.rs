@@ -21,7 +21,7 @@ fn the_same_seed_is_the_same_run() {
 /// I20: with right clocks and with clocks that are years off, jump and freeze, everybody decides the same.
 #[test]
 fn clocks_decide_nothing() {
-    for seed in 2_000..2_012 {
+    for seed in 2_000..2_010 {
         let wild = run(seed, Config::default()).unwrap_or_else(|f| panic!("{f}"));
         let right = Config { clocks: Clocks::Right, ..Config::default() };
         let right = run(seed, right).unwrap_or_else(|f| panic!("{f}"));
