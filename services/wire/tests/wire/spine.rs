@@ -34,15 +34,27 @@ fn the_spine_is_walked() {
         }),
         What::Fork(journey_start())
     );
-    let not_holder = broken(&|a, t| {
+    // Who has no right to follow claims something and moves nothing: it is named, and fails nobody's honest trail.
+    let stranger = spine(&|a, t| {
         take(a, "so-c", note(t, t, "x"));
+        a.make(note(t, t, "y"));
     });
-    assert_eq!(not_holder, What::Spine(Break::Holder));
-    let wrong_decider = broken(&|a, t| {
+    let stranger = stranger.unwrap();
+    assert_eq!(
+        (stranger.custodian_now.as_str(), stranger.steps.len(), stranger.unlinked.len()),
+        ("xa-a", 2, 1)
+    );
+    let not_named = spine(&|a, t| {
         let tid = a.make(offer(t, t, 1, "huyen-b", None)).sid();
         take(a, "so-c", accept(t, tid, 1));
     });
-    assert_eq!(wrong_decider, What::Spine(Break::Receiver));
+    let not_named = not_named.unwrap();
+    assert_eq!((not_named.custodian_now.as_str(), not_named.unlinked.len()), ("xa-a", 1));
+    let wrong_hop = broken(&|a, t| {
+        let tid = a.make(offer(t, t, 1, "huyen-b", None)).sid();
+        take(a, "huyen-b", accept(t, tid, 2));
+    });
+    assert_eq!(wrong_hop, What::Spine(Break::Receiver));
     let falling = broken(&|a, t| {
         let tid = a.make(offer(t, t, 2, "huyen-b", None)).sid();
         let no = take(a, "huyen-b", refuse(t, tid, 2));
