@@ -157,7 +157,7 @@ fn node_config(name: &str, folder: &Path, nats_url: &str, port: u16) -> NodeConf
     config.grpc.listen = ([127, 0, 0, 1], port).into();
     config.link.url = nats_url.to_owned();
     config.link.mailbox_bytes = 8 << 20;
-    config.store.segment_bytes = 4 << 20;
+    config.store.segment_bytes = 16 << 20;
     config.store.queue_cache_bytes = 8 << 20;
     config.delivery.resend_first_ms = 200;
     config.delivery.resend_max_ms = 2_000;

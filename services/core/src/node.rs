@@ -143,6 +143,7 @@ pub struct Node<C> {
 #[derive(Debug, Default)]
 struct Pending {
     records: Vec<Record>,
+    bytes: usize,
     touched: BTreeSet<TrackId>,
     rows: BTreeSet<RowKey>,
     receipts: BTreeMap<AgencyId, Vec<ReceivedItem>>,
@@ -216,7 +217,15 @@ impl<C: Codec> Node<C> {
                 if let Some(index) = of_peer.and_then(|kept_before| kept_before.get(&kept.sha256)) {
                     return Ok(Answer::Noted(*index));
                 }
-                if of_peer.map_or(0, BTreeMap::len) >= self.quarantined_per_peer {
+                // Whoever is not in the directory can be anybody under any number of names: they share one allowance.
+                let kept_before = if self.directory.knows(&kept.from) {
+                    of_peer.map_or(0, BTreeMap::len)
+                } else {
+                    let strangers =
+                        self.state.quarantined.iter().filter(|(peer, _)| !self.directory.knows(peer));
+                    strangers.map(|(_, kept)| kept.len()).sum()
+                };
+                if kept_before >= self.quarantined_per_peer {
                     return Err(Reason::Overloaded);
                 }
                 Ok(Answer::Noted(self.write(Record::Quarantined(kept))))
@@ -322,8 +331,15 @@ impl<C: Codec> Node<C> {
                 _ => self.pending.touched.extend(record.statement.track()),
             }
         }
+        self.pending.bytes += stored_bytes(&record);
         self.pending.records.push(record);
         index
+    }
+
+    /// Bytes that the next batch's records will take on disk, at the most: so that the caller can hand it over before it
+    /// outgrows a commit.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.bytes
     }
 
     /// Outbox rows a record may add or free: those of its own place and of what it answers.
@@ -449,5 +465,20 @@ impl<C: Codec> Node<C> {
     /// Every invariant one agency can check on itself.
     pub fn check(&self) -> Result<(), Violation> {
         self.state.check()
+    }
+}
+
+/// Bytes a record takes on disk, at the most: what it carries, and room for its frame, its proof and its fields.
+fn stored_bytes(record: &Record) -> usize {
+    const ROOM: usize = 600;
+    ROOM + match record {
+        Record::Statement(record) => {
+            let content = record.content.as_ref().map_or(0, |c| c.len());
+            let trace = record.trace.as_ref().map_or(0, |t| t.traceparent.len() + t.tracestate.len());
+            record.statement.sealed.body.len() + content + trace
+        }
+        Record::Quarantined(kept) => kept.bytes.as_ref().map_or(0, |b| b.len()),
+        Record::ContentRead { purpose, .. } => purpose.len() + 2 * limits::OFFICER_BYTES,
+        Record::Opened { .. } | Record::SnapshotTaken { .. } => 0,
     }
 }

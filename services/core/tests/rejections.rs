@@ -207,7 +207,8 @@ fn floating_copies_are_bounded() {
         let kept = world.at(&a).ledger.len() > before;
         assert_eq!(kept, n < limits::FLOATING, "copy {n}");
     }
-    // What stands at the tip is always taken.
+    // What stands at the tip is always taken, and what floats counts for nobody: neither as notes nor as a trail too long.
+    done(&mut world, &a, act("notes", track, track).unwrap());
     done(&mut world, &a, offer(track, b.clone()));
     world.deliver_all().unwrap();
     accept(&mut world, &b, track);
@@ -326,6 +327,23 @@ fn notes_and_hops_are_bounded() {
     }
     assert_eq!(world.ask(&a, offer(track, b)).unwrap(), Err(Reason::TooManyHops));
     world.heal().unwrap();
+}
+
+/// A custodian may not pour out notes without end over whoever follows the track.
+#[test]
+fn notes_are_bounded_for_followers_too() {
+    let (mut world, a, b, track) = offered();
+    world.deliver_all().unwrap();
+    accept(&mut world, &b, track);
+    let note = act("notes", track, track).unwrap();
+    for _ in 0..limits::NOTES {
+        done(&mut world, &b, note.clone());
+    }
+    world.deliver_all().unwrap();
+    let tip = world.state(&b).track(&track).unwrap().standing().tip;
+    let more = Body::Note(Note { track, prev: tip, text: "một lời nữa".into() });
+    let number = world.forge(&b, &a, more, None);
+    rejected(&mut world, number, Reason::BadCertificate);
 }
 
 #[test]

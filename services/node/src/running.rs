@@ -131,7 +131,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         let mailbox = link.open(&agency).await?;
         opened.open();
         let (verifier, arrivals, ending) = (verifier.clone(), channels.arrivals.clone(), tasks.token());
-        tasks.spawn(format!("mailbox of {agency}"), OnEnd::Expected, async move {
+        tasks.spawn(format!("mailbox of {agency}"), OnEnd::Fatal, async move {
             tokio::select! {
                 () = incoming::run(mailbox, verifier, arrivals) => {}
                 () = ending.cancelled() => {}
@@ -183,6 +183,7 @@ fn spawn_engine(
     let (durable, durable_seen) = watch::channel(end);
     let (reached, reached_seen) = watch::channel(end);
 
+    let applied = Applied::new(reached_seen, durable_seen);
     let handle = Handle::new(events_in, stop.asked.clone());
     let listed = booted.directory.agencies.iter().map(|a| a.id.to_string());
     let metrics = Arc::new(Metrics::new(listed));
@@ -196,6 +197,7 @@ fn spawn_engine(
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer::run(&queues, rows, &reached))?;
     let dispatcher = Dispatcher {
         records: booted.records.clone(),
+        applied: applied.clone(),
         link: link.clone(),
         handle: handle.clone(),
         metrics: metrics.clone(),
@@ -233,7 +235,7 @@ fn spawn_engine(
     let asked = stop.asked.clone();
     tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
     let channels = Channels { handle, arrivals: arrivals_in };
-    Ok((channels, Applied::new(reached_seen, durable_seen), booted.lock))
+    Ok((channels, applied, booted.lock))
 }
 
 /// Verifies in the background what the snapshot spared the start. A fault stops the node and says where.

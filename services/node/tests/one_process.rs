@@ -94,3 +94,29 @@ async fn lists_inbox_and_status_show_what_was_told() {
     assert_eq!(status.agencies.iter().map(|a| a.held).sum::<u64>(), 1);
     assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
 }
+
+/// What waits together may be far more than one commit of the ledger takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_the_largest_requests_stops_nothing() {
+    let fixture = Fixture::new(&["xa", "huyen"]);
+    let (node, client) = fixture.start().await;
+    let paper = v1::PaperItem { name: "Giấy tờ ".repeat(25), copies: 1 };
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..600 {
+        let (mut client, papers) = (client.clone(), vec![paper.clone(); 64]);
+        calls.spawn(async move {
+            let request = v1::SubmitDossierRequest {
+                act: act("xa", &format!("crowd-{n}")),
+                procedure_code: "1.001193".into(),
+                channel: v1::Channel::Post as i32,
+                paper_items: papers,
+                ..Default::default()
+            };
+            client.submit_dossier(request).await.map(drop)
+        });
+    }
+    while let Some(done) = calls.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+}

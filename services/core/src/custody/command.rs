@@ -153,7 +153,7 @@ pub fn decide(
         Act::Recall { track, reason } => (recall(state, track, reason)?, None),
         Act::Note { track, text } => {
             let (held, prev) = holding(state, &track)?;
-            if held.notes() >= limits::NOTES {
+            if held.standing().notes >= limits::NOTES {
                 return Err(Reason::TooManyNotes);
             }
             (Body::Note(Note { track, prev, text }), None)

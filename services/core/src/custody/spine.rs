@@ -21,6 +21,8 @@ pub struct Walk {
     pub hop: Hop,
     /// An offer that is not decided: its tid and receiver.
     pub open: Option<(Tid, AgencyId)>,
+    /// How many notes there were.
+    pub notes: u32,
     /// Whether the work is done.
     pub completed: bool,
     /// Whether the result was returned.
@@ -47,6 +49,8 @@ pub enum Break {
     Offered,
     /// The track is closed, or completed twice, or returned before it is completed.
     Order,
+    /// There are too many notes: a certificate of them all would fit no envelope.
+    Notes,
     /// The offer commits to another content than the intake.
     Content,
     /// The kind does not belong on a spine.
@@ -64,6 +68,7 @@ impl fmt::Display for Break {
             Break::Receiver => "the decision is not that of the receiver of the open offer",
             Break::Offered => "the track is offered and undecided, or nothing is offered",
             Break::Order => "the track is closed, or completion and return are out of order",
+            Break::Notes => "there are too many notes",
             Break::Content => "the offer commits to another content than the intake",
             Break::Kind => "the statement does not belong on a spine",
         })
@@ -80,6 +85,7 @@ impl Walk {
             last: intake.sid(),
             hop: Hop(0),
             open: None,
+            notes: 0,
             completed: false,
             closed: false,
             content: body.content.as_ref().map(|c| c.digest),
@@ -144,7 +150,11 @@ impl Walk {
             return Err(Break::Holder);
         }
         match &next.body {
-            Body::Note(_) => Ok(()),
+            Body::Note(_) if self.notes < limits::NOTES => {
+                self.notes += 1;
+                Ok(())
+            }
+            Body::Note(_) => Err(Break::Notes),
             Body::Offer(offer) => {
                 if offer.hop <= self.hop || offer.hop.0 > limits::HOPS {
                     return Err(Break::Hop);

@@ -158,6 +158,7 @@ impl Track {
             length: 1,
             holder: &self.origin,
             hop: Hop(0),
+            notes: 0,
             open: None,
             completed: None,
             returned: None,
@@ -190,13 +191,15 @@ impl Track {
         Some(spine)
     }
 
-    /// Bytes of the spine as a certificate.
+    /// Bytes of the spine as a certificate. What floats is in no certificate.
     pub fn spine_bytes(&self) -> usize {
-        self.entries
-            .iter()
-            .filter(|e| e.prev.is_some() || e.kind == Kind::Intake)
-            .map(|e| e.size as usize)
-            .sum()
+        let mut bytes = 0;
+        let mut at = Some(self.standing().tip);
+        while let Some(entry) = at.and_then(|sid| self.entry(&sid)) {
+            bytes += entry.size as usize;
+            at = entry.prev;
+        }
+        bytes
     }
 
     /// The custodian as far as this agency knows.
@@ -207,11 +210,6 @@ impl Track {
     /// The transfer with the highest hop.
     pub fn last_transfer(&self) -> Option<(&Tid, &Transfer)> {
         self.transfers.iter().max_by_key(|(_, t)| t.hop)
-    }
-
-    /// How many notes it has.
-    pub fn notes(&self) -> u32 {
-        self.entries.iter().filter(|e| e.kind == Kind::Note).count() as u32
     }
 
     /// The commitment's digest.
@@ -231,6 +229,8 @@ pub struct Standing<'t> {
     pub holder: &'t AgencyId,
     /// The highest hop.
     pub hop: Hop,
+    /// How many notes it has.
+    pub notes: u32,
     /// An offer without decision.
     pub open: Option<Tid>,
     /// The COMPLETED statement.
@@ -275,7 +275,10 @@ impl<'t> Standing<'t> {
 
     fn by_holder(&mut self, entry: &Entry, hop: Option<Hop>) -> bool {
         match entry.kind {
-            Kind::Note => true,
+            Kind::Note => {
+                self.notes += 1;
+                self.notes <= limits::NOTES
+            }
             Kind::Offer => match hop {
                 Some(hop) if hop > self.hop => {
                     self.hop = hop;

@@ -1,6 +1,7 @@
 //! What is measured now and then rather than when it happens: what waits for whom, and the mailboxes' troubles.
 
 use super::Handle;
+use lienthong_core::reason::Reason;
 use lienthong_link::Link;
 use lienthong_runtime::Metrics;
 use std::collections::BTreeMap;
@@ -32,7 +33,11 @@ pub(crate) async fn run(handle: Handle, link: Link, metrics: Arc<Metrics>) {
             }
             counts
         });
-        let Ok(counted) = counted.await else { return };
+        let counted = match counted.await {
+            Ok(counted) => counted,
+            Err(Reason::Overloaded) => continue,
+            Err(_) => return,
+        };
         // A peer for which nothing waits any more is told once more, or its last number stays.
         waiting.values_mut().for_each(|count| *count = 0);
         waiting.extend(counted);

@@ -14,14 +14,12 @@ pub(crate) struct Group {
     pub(crate) replies: Vec<Release>,
     /// Messages that may be taken off the courier.
     pub(crate) acks: Vec<Ack>,
-    /// Roughly the bytes its records will take.
-    pub(crate) bytes: usize,
     /// Inputs taken.
     pub(crate) inputs: usize,
 }
 
-/// Bytes of one group. With the last input, which may be a whole message of 768 KiB, it fits the commit of the smallest
-/// segment (2 MiB).
+/// Bytes of one group's records. The last input adds to it: a message of 768 KiB can become 3.3 MiB of records, for small
+/// statements each with a frame and a proof. Together they fit the commit of the smallest segment a node is given (8 MiB).
 pub(crate) const GROUP_BYTES: usize = 512 << 10;
 /// Inputs of one group: what a commit of a millisecond can carry without making the first wait for the last.
 pub(crate) const GROUP_INPUTS: usize = 1_024;
@@ -29,10 +27,6 @@ pub(crate) const GROUP_INPUTS: usize = 1_024;
 impl Group {
     pub(crate) fn is_empty(&self) -> bool {
         self.replies.is_empty() && self.acks.is_empty()
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes >= GROUP_BYTES || self.inputs >= GROUP_INPUTS
     }
 
     /// Everything in it is durable: tell.

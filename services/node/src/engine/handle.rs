@@ -36,6 +36,17 @@ impl Handle {
         answer.await.map_err(|_| self.cut_off())?
     }
 
+    /// The same, for the node's own work: it waits for its turn where a caller is told to come again.
+    ///
+    /// # Errors
+    /// The core's rejection, or one of 5xx.
+    pub(crate) async fn input_in_turn(&self, agency: AgencyId, input: Input) -> Result<Done, Reason> {
+        let (reply, answer) = oneshot::channel();
+        let event = Event::Input { agency, input: Box::new(input), waiter: None, reply };
+        self.events.send(event).await.map_err(|_| Reason::ShuttingDown)?;
+        answer.await.map_err(|_| self.cut_off())?
+    }
+
     /// The same, and a receiver that tells when the transfer the input makes reaches `level`.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use lienthong_link::{Delivery, Mailbox};
 use lienthong_runtime::{TraceContext, trace};
 use lienthong_wire::envelope::{open_envelope, open_pack};
 use lienthong_wire::verify::Verifier;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -45,8 +46,15 @@ fn open(verifier: &Verifier, delivery: Delivery) -> Arrived {
     Arrived { from, to, envelopes, ack }
 }
 
+/// An envelope that crashes the decoder is poison like any other: it is kept aside, and the mailbox goes on.
 fn open_one(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Opened {
-    let arrival = open_envelope(verifier, from, bytes.clone()).map(|inbound| {
+    let opening = AssertUnwindSafe(|| verified(verifier, from, bytes.clone()));
+    let arrival = catch_unwind(opening).unwrap_or(Err(Reason::Undecodable));
+    Opened { bytes, arrival: arrival.inspect_err(|reason| log(from, *reason)) }
+}
+
+fn verified(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Result<Box<Arrival>, Reason> {
+    open_envelope(verifier, from, bytes).map(|inbound| {
         let span = tracing::info_span!("envelope", kind = inbound.statement.body.kind().name());
         if let Some(sent) =
             inbound.trace.as_ref().and_then(|t| TraceContext::parse(&t.traceparent, &t.tracestate))
@@ -60,8 +68,7 @@ fn open_one(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Opened {
             content: inbound.content,
             trace: inbound.trace.map(Arc::new),
         })
-    });
-    Opened { bytes, arrival: arrival.inspect_err(|reason| log(from, *reason)) }
+    })
 }
 
 fn log(from: &AgencyId, reason: Reason) {

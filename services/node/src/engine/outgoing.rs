@@ -4,6 +4,7 @@
 
 use super::events::Event;
 use super::handle::Handle;
+use super::queuer::Applied;
 use super::records::{ReadError, Records};
 use lienthong_core::delivery::courier::Trouble;
 use lienthong_core::ids::AgencyId;
@@ -28,6 +29,7 @@ type Route = (AgencyId, AgencyId, Lane);
 /// Everything the dispatcher needs.
 pub(crate) struct Dispatcher {
     pub(crate) records: Records,
+    pub(crate) applied: Applied,
     pub(crate) link: Link,
     pub(crate) handle: Handle,
     pub(crate) metrics: Arc<Metrics>,
@@ -59,7 +61,7 @@ impl Dispatcher {
     fn pack(&self, group: &[Dispatch]) -> BTreeMap<Route, Vec<bytes::Bytes>> {
         let mut open: BTreeMap<Route, (Vec<bytes::Bytes>, PackBuilder)> = BTreeMap::new();
         for dispatch in group {
-            let envelope = match self.envelope(dispatch) {
+            let envelope = match self.envelope_in_time(dispatch) {
                 Ok(envelope) => envelope,
                 Err(error) => {
                     tracing::error!(%error, to = %dispatch.to, "a statement cannot be read to be sent");
@@ -82,6 +84,17 @@ impl Dispatcher {
             full
         };
         open.into_iter().map(|(route, packs)| (route, finish(packs))).collect()
+    }
+
+    /// What is too large for the cache is found through the queues, which may be a moment behind.
+    fn envelope_in_time(&self, dispatch: &Dispatch) -> Result<Vec<u8>, ReadError> {
+        match self.envelope(dispatch) {
+            Err(ReadError::NoPlace { .. }) => {
+                self.runtime.block_on(self.applied.clone().caught_up());
+                self.envelope(dispatch)
+            }
+            other => other,
+        }
     }
 
     fn envelope(&self, dispatch: &Dispatch) -> Result<Vec<u8>, ReadError> {

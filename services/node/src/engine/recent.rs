@@ -7,9 +7,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Statements kept: several group commits, far more than the queues are ever behind.
-const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
-/// A larger content is read from the ledger again, so that the cache stays below about 100 MiB.
-const CONTENT_KEPT: usize = 4 << 10;
+const KEPT: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
+/// A larger statement, with its content, is read from the ledger again, so that the cache stays below 100 MiB.
+const BYTES_KEPT: usize = 8 << 10;
 
 /// The cache.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ impl Recent {
     /// Keeps a statement that is signed. It is looked up only by places that are durable.
     pub(crate) fn keep(&self, agency: &AgencyId, index: u64, record: Record) {
         if let Record::Statement(record) = record
-            && record.content.as_ref().is_none_or(|c| c.len() <= CONTENT_KEPT)
+            && record.statement.sealed.body.len() + record.content.as_ref().map_or(0, |c| c.len())
+                <= BYTES_KEPT
         {
             self.lock().put((agency.clone(), index), Arc::new(record));
         }

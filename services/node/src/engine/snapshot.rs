@@ -57,7 +57,7 @@ impl Taker {
             match tokio::task::spawn_blocking(writing).await {
                 Ok(Ok(sha256)) => {
                     for agency in agencies {
-                        if let Err(reason) = handle.input(agency, Input::Snapshot(sha256)).await {
+                        if let Err(reason) = handle.input_in_turn(agency, Input::Snapshot(sha256)).await {
                             tracing::warn!(reason = reason.number(), "a snapshot could not be recorded");
                         }
                     }

@@ -78,6 +78,26 @@ impl Desk {
         }
     }
 
+    /// The track a changing call is about. A repeated call finds the track of its first time by its key, whatever else
+    /// has the same code by now.
+    pub(crate) async fn track_of(
+        &self,
+        agency: &AgencyId,
+        dossier: DossierRef,
+        call: &CommandRef,
+    ) -> Parsed<TrackId> {
+        let code = match dossier {
+            DossierRef::Id(id) => return Ok(id),
+            DossierRef::Code(code) => code,
+        };
+        let key = call.key.clone();
+        let track = move |state: &State| match state.commands.get(&key) {
+            Some(done) if done.track != Digest::ZERO => Ok(done.track),
+            _ => by_code(state, &code),
+        };
+        self.look(agency.clone(), track).await
+    }
+
     /// The transfer an officer decides on: the open offer of the dossier, or the one that is named, which must be of
     /// this dossier. A repeated call finds its answer by its key, whatever has become of the offer.
     pub(crate) async fn transfer(

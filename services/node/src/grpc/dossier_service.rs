@@ -79,7 +79,7 @@ impl Desk {
         if wait_ms > WAIT_LIMIT_MS {
             return Err(Refusal::field(Reason::BadChoice, "wait_ms"));
         }
-        let track = self.track(&acting.agency, parse::dossier(r.dossier)?).await?;
+        let track = self.track_of(&acting.agency, parse::dossier(r.dossier)?, &call).await?;
         let act = Act::Offer(OfferTo {
             track,
             to: parse::agency(&r.to, "to")?,
@@ -107,8 +107,10 @@ impl Desk {
         let (mut done, reached) = self.command_until(acting, call, act, level).await?;
         let wait = Duration::from_millis(u64::from(wait_ms));
         // Whatever comes first, the answer says how far it is.
-        if let Ok(Ok(reached)) = tokio::time::timeout(wait, reached).await {
-            done.level = shape::level(reached) as i32;
+        tokio::select! {
+            Ok(Ok(reached)) = tokio::time::timeout(wait, reached) => done.level = shape::level(reached) as i32,
+            () = self.stop.cancelled() => {}
+            else => {}
         }
         Ok(done)
     }
@@ -139,7 +141,7 @@ impl Desk {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("RecallHandOff", &r);
         let reason = parse::words(r.reason, "reason")?;
-        let track = self.track(&acting.agency, parse::dossier(r.dossier)?).await?;
+        let track = self.track_of(&acting.agency, parse::dossier(r.dossier)?, &call).await?;
         let done = self.command(acting, call, Act::Recall { track, reason }).await?;
         Ok(v1::RecallHandOffResponse { done: Some(done) })
     }
@@ -148,7 +150,7 @@ impl Desk {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("AddNote", &r);
         let text = parse::words(r.text, "text")?;
-        let track = self.track(&acting.agency, parse::dossier(r.dossier)?).await?;
+        let track = self.track_of(&acting.agency, parse::dossier(r.dossier)?, &call).await?;
         let done = self.command(acting, call, Act::Note { track, text }).await?;
         Ok(v1::AddNoteResponse { done: Some(done) })
     }
@@ -158,7 +160,7 @@ impl Desk {
         let call = acting.call("CompleteDossier", &r);
         let resolution = parse::resolution(r.resolution)?;
         let note = parse::within(r.note, limits::TEXT_BYTES, "note")?;
-        let track = self.track(&acting.agency, parse::dossier(r.dossier)?).await?;
+        let track = self.track_of(&acting.agency, parse::dossier(r.dossier)?, &call).await?;
         let done = self.command(acting, call, Act::Complete { track, resolution, note }).await?;
         Ok(v1::CompleteDossierResponse { done: Some(done) })
     }
@@ -168,7 +170,7 @@ impl Desk {
         let call = acting.call("ReturnResult", &r);
         let channel = parse::channel(r.channel)?;
         let note = parse::within(r.note, limits::TEXT_BYTES, "note")?;
-        let track = self.track(&acting.agency, parse::dossier(r.dossier)?).await?;
+        let track = self.track_of(&acting.agency, parse::dossier(r.dossier)?, &call).await?;
         let done = self.command(acting, call, Act::Return { track, channel, note }).await?;
         Ok(v1::ReturnResultResponse { done: Some(done) })
     }

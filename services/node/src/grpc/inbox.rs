@@ -107,7 +107,10 @@ async fn follow(
     loop {
         let (q, a, from) = (queues.clone(), agency.clone(), after);
         let page = tokio::task::spawn_blocking(move || page(&q, &a, from, BUFFERED, false)).await;
-        let Ok(Ok(page)) = page else { return };
+        let Ok(Ok(page)) = page else {
+            let _ = out.send(Err(Refusal::from(Reason::StorageFailed).into())).await;
+            return;
+        };
         let came = !page.events.is_empty();
         for event in page.events {
             after = Some(event.cursor);
@@ -119,7 +122,10 @@ async fn follow(
             continue;
         }
         tokio::select! {
-            more = applied.more() => if !more { return },
+            more = applied.more() => if !more {
+                let _ = out.send(Err(Refusal::from(Reason::StorageFailed).into())).await;
+                return;
+            },
             () = out.closed() => return,
         }
     }

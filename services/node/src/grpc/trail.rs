@@ -128,7 +128,7 @@ pub(crate) async fn read_content(desk: &Desk, r: v1::ReadContentRequest) -> Pars
 pub(crate) async fn export(desk: &Desk, acting: Acting, r: v1::ExportTrailRequest) -> Parsed<Pieces> {
     let call = acting.call("ExportTrail", &r);
     let agency = acting.agency.clone();
-    let track = desk.track(&agency, parse::dossier(r.dossier)?).await?;
+    let track = desk.track_of(&agency, parse::dossier(r.dossier)?, &call).await?;
     // Looking waits until all of it is durable, so that the checkpoint's head, which is the last durable one, covers it.
     let shown = desk
         .look(agency.clone(), move |state| {
@@ -137,7 +137,8 @@ pub(crate) async fn export(desk: &Desk, acting: Acting, r: v1::ExportTrailReques
         })
         .await?;
     let done = desk.command(acting, call, Act::Attest { purpose: "trail export".to_owned() }).await?;
-    if shown.first().is_some_and(|first| done.ledger_index - first > LINKS) {
+    let span = shown.first().and_then(|first| done.ledger_index.checked_sub(*first));
+    if span.is_none_or(|links| links > LINKS) {
         return Err(Reason::TrailTooLarge.into());
     }
     desk.queues_level().await?;

@@ -48,7 +48,7 @@ pub(crate) fn config(dir: &Path, agencies: &[&str]) -> NodeConfig {
     config.node.data_dir = dir.join("data");
     config.node.directory = dir.join("directory.toml");
     config.grpc.listen = "127.0.0.1:0".parse().unwrap();
-    config.store.segment_bytes = 4 << 20;
+    config.store.segment_bytes = 16 << 20;
     config
 }
 

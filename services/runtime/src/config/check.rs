@@ -262,7 +262,7 @@ fn ranges(config: &NodeConfig, faults: &mut Vec<Fault>) {
         ("grpc.max_message_bytes", grpc.max_message_bytes as u64, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX),
         ("link.mailbox_bytes", link.mailbox_bytes, 2 * MIB, 64 * 1024 * MIB),
         ("link.per_sender_messages", link.per_sender_messages, 16, 1_000_000),
-        ("store.segment_bytes", store.segment_bytes, 4 * MIB, 1024 * MIB),
+        ("store.segment_bytes", store.segment_bytes, 16 * MIB, 1024 * MIB),
         ("store.queue_cache_bytes", store.queue_cache_bytes, 8 * MIB, 16 * 1024 * MIB),
         ("store.snapshot_every_records", store.snapshot_every_records, 100, 10_000_000),
         ("delivery.resend_first_ms", delivery.resend_first_ms, 10, 60_000),

@@ -68,6 +68,7 @@ fn spine_vi(cause: Break) -> &'static str {
         Break::Receiver => "quyết định không phải của cơ quan được bàn giao",
         Break::Offered => "hồ sơ đang chờ quyết định bàn giao, hoặc không có gì để quyết định",
         Break::Order => "hồ sơ đã đóng, hoặc hoàn thành và trả kết quả sai thứ tự",
+        Break::Notes => "có quá nhiều ghi chú",
         Break::Content => "nội dung bàn giao khác nội dung đã tiếp nhận",
         Break::Kind => "loại văn bản không thuộc chuỗi xử lý",
     }

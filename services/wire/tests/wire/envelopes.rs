@@ -1,6 +1,6 @@
 //! Envelopes and packs: sender, certificate, content, sizes.
 
-use crate::fixture::{accept, hash, id, intake, note, offer, simple, verifier};
+use crate::fixture::{hash, id, intake, note, offer, simple, verifier};
 use bytes::Bytes;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::TraceContext;
