@@ -107,10 +107,12 @@ impl Desk {
         let (mut done, reached) = self.command_until(acting, call, act, level).await?;
         let wait = Duration::from_millis(u64::from(wait_ms));
         // Whatever comes first, the answer says how far it is.
-        tokio::select! {
-            Ok(Ok(reached)) = tokio::time::timeout(wait, reached) => done.level = shape::level(reached) as i32,
-            () = self.stop.cancelled() => {}
-            else => {}
+        let reached = tokio::select! {
+            reached = tokio::time::timeout(wait, reached) => reached.ok().and_then(Result::ok),
+            () = self.stop.cancelled() => None,
+        };
+        if let Some(level) = reached {
+            done.level = shape::level(level) as i32;
         }
         Ok(done)
     }
