@@ -37,6 +37,7 @@ fn main() -> anyhow::Result<()> {
             ledgers.push(l);
         }
         let (raw, ledger, ratio) = (median(&mut raws), median(&mut ledgers), median(&mut ratios));
+        synced_in_us = synced_in_us.min(1e6 * batch as f64 / raw);
         println!(
             "{batch:>8} {raw:>14.0} {ledger:>14.0} {ratio:>7.2}   {:.2}–{:.2}",
             ratios[0],
