@@ -23,7 +23,6 @@ fn main() -> anyhow::Result<()> {
         "Ledger, {RECORD} B records, acknowledged when durable; raw = pwrite over a zero-filled file + fdatasync"
     );
     println!("{:>8} {:>14} {:>14} {:>7}   spread of the ratio", "waiting", "raw/s", "ledger/s", "ratio");
-    let mut synced_in_us = f64::INFINITY;
     for batch in [1, 8, 64, 512] {
         let dir = tempfile::tempdir_in(scratch())?;
         let mut raw = Raw::create(&dir.path().join("raw"))?;
@@ -37,24 +36,14 @@ fn main() -> anyhow::Result<()> {
             ledgers.push(l);
         }
         let (raw, ledger, ratio) = (median(&mut raws), median(&mut ledgers), median(&mut ratios));
-        synced_in_us = synced_in_us.min(1e6 * batch as f64 / raw);
         println!(
             "{batch:>8} {raw:>14.0} {ledger:>14.0} {ratio:>7.2}   {:.2}–{:.2}",
             ratios[0],
             ratios[TURNS - 1]
         );
     }
-    if synced_in_us < NO_DISK_US {
-        println!(
-            "A write with its sync took {synced_in_us:.0} µs: whatever is below does not wait for a disk, so the raw side is \
-             memory and\nthe ledger is the SHA-256 of its chain. The ratio says nothing about a disk."
-        );
-    }
     Ok(())
 }
-
-/// No disk that keeps what it acknowledges is known to be faster, in microseconds for a write with its sync.
-const NO_DISK_US: f64 = 50.0;
 
 /// Beside the build, so that it is the disk and not a memory file system.
 fn scratch() -> std::path::PathBuf {
