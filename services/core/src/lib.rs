@@ -18,4 +18,5 @@ pub mod limits;
 pub mod node;
 pub mod reason;
 pub mod record;
+pub mod recovery;
 pub mod statement;

@@ -9,123 +9,38 @@
 //! | [`Node::recover`] | the same state from a snapshot and records |
 //! | [`Node::check`] | every invariant one agency can check on itself |
 
+mod input;
+mod output;
+mod recovering;
+mod written;
+
+pub use input::{Answer, Input, Now};
+pub use output::{Batch, Dispatch, Lane};
+pub use recovering::Recovered;
+
 use crate::codec::Codec;
 use crate::custody::arrival::{self, Arrival, Reply};
 use crate::custody::check::Violation;
 use crate::custody::command::{self, Command};
 use crate::custody::state::State;
 use crate::custody::{Draft, Make};
-use crate::delivery::courier::{Courier, Timing, Trouble};
+use crate::delivery::courier::{Courier, Timing};
 use crate::delivery::outbox::RowKey;
 use crate::directory::Directory;
 use crate::durable::Durable;
-use crate::ids::{AgencyId, Digest, Incarnation, Instant, LedgerIndex, Sid, TrackId, WallMs};
+use crate::ids::{AgencyId, Digest, Incarnation, Instant, LedgerIndex, Sid, TrackId};
 use crate::limits;
 use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, Quarantined, Record, StatementRecord};
-use crate::statement::{AckItem, Body, Claim, Kind, Officer, ReceivedItem, Statement};
+use crate::recovery::Word;
+use crate::recovery::asking::Asking;
+use crate::recovery::giving::{Gathering, Gift};
+use crate::statement::{AckItem, Body, Claim, Kind, ReceivedItem, Statement};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-/// Both clocks. Wall time becomes a claim; monotonic time only triggers attempts.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// Monotonic.
-    pub mono: Instant,
-    /// Wall.
-    pub wall: WallMs,
-}
-
-/// What can happen to a node.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// An officer asks.
-    Command(Command),
-    /// A peer's envelope came.
-    Arrival(Arrival),
-    /// An envelope could not be opened or was refused: keep it.
-    Quarantine(Quarantined),
-    /// A content is about to be read.
-    Read {
-        /// Of this track.
-        track: TrackId,
-        /// By.
-        officer: Officer,
-        /// Why.
-        purpose: String,
-    },
-    /// A snapshot up to now is durable.
-    Snapshot(Digest),
-    /// The courier could not take an envelope for a peer.
-    Trouble(AgencyId, Trouble),
-}
-
-/// What an input came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The statement a command made, now or under the same key earlier.
-    Done {
-        /// What it was about.
-        track: TrackId,
-        /// The statement.
-        sid: Sid,
-        /// Its place, the effect id.
-        index: LedgerIndex,
-        /// Whether an earlier call made it.
-        repeated: bool,
-    },
-    /// A record was written here.
-    Noted(LedgerIndex),
-    /// Nothing to tell.
-    Nothing,
-}
-
-/// Records to persist, in order, as one commit.
-#[derive(Debug)]
-pub struct Batch {
-    /// Place of the first.
-    pub first: LedgerIndex,
-    /// The records; own statements still without proof.
-    pub records: Vec<Record>,
-    /// Tracks they touch.
-    pub touched: BTreeSet<TrackId>,
-    /// Outbox rows they added or freed.
-    pub rows: BTreeSet<RowKey>,
-}
-
-/// How urgent a statement is to its receiver; lanes of the courier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
-    /// OFFER.
-    Offer,
-    /// RECEIVED, ACCEPT, REFUSE, ACK.
-    Answer,
-    /// CANCEL and copies.
-    Ctl,
-}
-
-/// A statement that may leave. Made only here, from durable records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Dispatch {
-    /// The giver of the envelope.
-    pub from: AgencyId,
-    /// Its receiver.
-    pub to: AgencyId,
-    /// Its lane.
-    pub lane: Lane,
-    /// The statement's place in the ledger.
-    pub statement: LedgerIndex,
-    /// Places of the certificate's statements.
-    pub certificate: Vec<LedgerIndex>,
-    /// Place of the record that has the content beside it.
-    pub content: Option<LedgerIndex>,
-    /// Earlier attempts.
-    pub attempts: u32,
-}
+use written::{rows_touched, stored_bytes};
 
 /// One agency's node.
 #[derive(Debug)]
@@ -137,6 +52,10 @@ pub struct Node<C> {
     pending: Pending,
     flights: VecDeque<InFlight>,
     quarantined_per_peer: usize,
+    asking: Option<Asking>,
+    recovered: Option<Recovered>,
+    gathering: BTreeMap<AgencyId, Gathering>,
+    gifts: VecDeque<(AgencyId, Gift)>,
 }
 
 /// Decided and not yet handed over for persisting.
@@ -149,6 +68,7 @@ struct Pending {
     receipts: BTreeMap<AgencyId, Vec<ReceivedItem>>,
     acks: BTreeMap<AgencyId, Vec<AckItem>>,
     again: BTreeSet<(AgencyId, LedgerIndex)>,
+    spoken: Vec<Dispatch>,
 }
 
 /// Handed over and not yet durable.
@@ -156,7 +76,7 @@ struct Pending {
 struct InFlight {
     size: Option<u64>,
     rows: BTreeSet<RowKey>,
-    answers: Vec<(AgencyId, LedgerIndex)>,
+    answers: Vec<Dispatch>,
 }
 
 impl<C: Codec> Node<C> {
@@ -181,13 +101,26 @@ impl<C: Codec> Node<C> {
         let keys: Vec<RowKey> =
             node.state.outbox.rows().filter(|(_, r)| r.awaits.resends()).map(|(k, _)| k.clone()).collect();
         keys.into_iter().for_each(|key| node.courier.add(now.mono, key));
+        node.ask_anew(now);
         node
     }
 
     fn with_state(state: State, codec: C, directory: Arc<Directory>, timing: Timing) -> Self {
         let (courier, pending) = (Courier::new(timing), Pending::default());
         let (flights, quarantined_per_peer) = (VecDeque::new(), limits::QUARANTINED_PER_PEER);
-        Self { state, codec, directory, courier, pending, flights, quarantined_per_peer }
+        Self {
+            state,
+            codec,
+            directory,
+            courier,
+            pending,
+            flights,
+            quarantined_per_peer,
+            asking: None,
+            recovered: None,
+            gathering: BTreeMap::new(),
+            gifts: VecDeque::new(),
+        }
     }
 
     /// Bounds what is kept in quarantine for each peer; [`limits::QUARANTINED_PER_PEER`] unless told.
@@ -212,24 +145,7 @@ impl<C: Codec> Node<C> {
         match input {
             Input::Command(command) => self.command(now, command),
             Input::Arrival(arrival) => self.arrive(now, arrival),
-            Input::Quarantine(kept) => {
-                let of_peer = self.state.quarantined.get(&kept.from);
-                if let Some(index) = of_peer.and_then(|kept_before| kept_before.get(&kept.sha256)) {
-                    return Ok(Answer::Noted(*index));
-                }
-                // Whoever is not in the directory can be anybody under any number of names: they share one allowance.
-                let kept_before = if self.directory.knows(&kept.from) {
-                    of_peer.map_or(0, BTreeMap::len)
-                } else {
-                    let strangers =
-                        self.state.quarantined.iter().filter(|(peer, _)| !self.directory.knows(peer));
-                    strangers.map(|(_, kept)| kept.len()).sum()
-                };
-                if kept_before >= self.quarantined_per_peer {
-                    return Err(Reason::Overloaded);
-                }
-                Ok(Answer::Noted(self.write(Record::Quarantined(kept))))
-            }
+            Input::Quarantine(kept) => self.quarantine(kept),
             Input::Read { track, officer, purpose } => {
                 self.state.track(&track).ok_or(Reason::DossierNotFound)?;
                 let read = Record::ContentRead { track, officer, purpose, at: now.wall };
@@ -238,11 +154,31 @@ impl<C: Codec> Node<C> {
             Input::Snapshot(sha256) => {
                 Ok(Answer::Noted(self.write(Record::SnapshotTaken { sha256, at: now.wall })))
             }
+            Input::Recover => Ok(Answer::Noted(self.fence_myself(now))),
+            Input::Greet => Ok(self.greet(now)),
             Input::Trouble(peer, trouble) => {
                 self.courier.troubled(now.wall, &peer, trouble);
                 Ok(Answer::Nothing)
             }
         }
+    }
+
+    fn quarantine(&mut self, kept: Quarantined) -> Result<Answer, Rejection> {
+        let of_peer = self.state.quarantined.get(&kept.from);
+        if let Some(index) = of_peer.and_then(|kept_before| kept_before.get(&kept.sha256)) {
+            return Ok(Answer::Noted(*index));
+        }
+        // Whoever is not in the directory can be anybody under any number of names: they share one allowance.
+        let kept_before = if self.directory.knows(&kept.from) {
+            of_peer.map_or(0, BTreeMap::len)
+        } else {
+            let strangers = self.state.quarantined.iter().filter(|(peer, _)| !self.directory.knows(peer));
+            strangers.map(|(_, kept)| kept.len()).sum()
+        };
+        if kept_before >= self.quarantined_per_peer {
+            return Err(Reason::Overloaded);
+        }
+        Ok(Answer::Noted(self.write(Record::Quarantined(kept))))
     }
 
     fn command(&mut self, now: Now, command: Command) -> Result<Answer, Rejection> {
@@ -269,14 +205,30 @@ impl<C: Codec> Node<C> {
     }
 
     fn arrive(&mut self, now: Now, arrival: Arrival) -> Result<Answer, Rejection> {
-        let consequence = arrival::decide(&self.state, &self.directory, &arrival)?;
+        if let Body::Recovery(word) = &arrival.statement.body {
+            return self.hear(now, &arrival, word);
+        }
+        if self.state.recovering() {
+            return Ok(Answer::Nothing); // R1; whatever needs an answer is sent again
+        }
+        let consequence = match arrival::decide(&self.state, &self.directory, &arrival) {
+            Err(Reason::OwnStatementUnknown) if self.is_old_copy(&arrival) => {
+                return Ok(Answer::Noted(self.fence_myself(now)));
+            }
+            other => other?,
+        };
         self.courier.heard(now.mono, &arrival.from);
         for draft in consequence.drafts {
             self.draft(now, draft);
         }
         match consequence.reply {
             Reply::Nothing => {}
-            Reply::Receipt(item) => self.pending.receipts.entry(arrival.from).or_default().push(item),
+            Reply::Receipt(item) => {
+                let receipts = self.pending.receipts.entry(arrival.from).or_default();
+                if !receipts.contains(&item) {
+                    receipts.push(item);
+                }
+            }
             Reply::Ack(item) => {
                 let acks = self.pending.acks.entry(arrival.from).or_default();
                 if !acks.contains(&item) {
@@ -302,7 +254,10 @@ impl<C: Codec> Node<C> {
     fn make(&self, now: Now, make: Make) -> StatementRecord {
         let claim = Claim {
             agency: self.state.me.clone(),
-            incarnation: self.state.incarnation,
+            incarnation: match &make.body {
+                Body::Recovery(Word::Fence { incarnation }) => *incarnation,
+                _ => self.state.incarnation,
+            },
             index: self.state.next,
             head: self.state.durable,
             made_at: now.wall,
@@ -317,9 +272,9 @@ impl<C: Codec> Node<C> {
 
     fn write(&mut self, record: Record) -> LedgerIndex {
         let index = self.state.next;
-        let before = self.rows_touched(&record);
+        let before = rows_touched(&self.state, &record);
         self.state.apply(&record);
-        let after = self.rows_touched(&record);
+        let after = rows_touched(&self.state, &record);
         self.pending.rows.extend(before.into_iter().chain(after));
         if let Record::Statement(record) = &record {
             match &record.statement.body {
@@ -342,42 +297,21 @@ impl<C: Codec> Node<C> {
         self.pending.bytes
     }
 
-    /// Outbox rows a record may add or free: those of its own place and of what it answers.
-    fn rows_touched(&self, record: &Record) -> Vec<RowKey> {
-        let Record::Statement(record) = record else { return Vec::new() };
-        let statement = &*record.statement;
-        let outbox = &self.state.outbox;
-        let mut indices = Vec::from([LedgerIndex(self.state.next.0.saturating_sub(1))]);
-        let mut of_transfer = |tid| {
-            let track = self.state.transfers.get(tid).and_then(|id| self.state.track(id));
-            let transfer = track.and_then(|t| t.transfers.get(tid));
-            indices.extend(transfer.into_iter().flat_map(|t| [Some(t.offer), t.cancel]).flatten());
-        };
-        match &statement.body {
-            Body::Received(items) => items.iter().for_each(|i| of_transfer(&i.tid)),
-            Body::Accept(b) => of_transfer(&b.tid),
-            Body::Refuse(b) => of_transfer(&b.tid),
-            Body::Ack(items) => {
-                let from = &statement.claim.agency;
-                indices.extend(items.iter().filter_map(|i| outbox.awaiting_ack(&i.sid, from)));
-            }
-            _ => {}
-        }
-        indices.into_iter().flat_map(|i| outbox.of(i).map(|(k, _)| k.clone())).collect()
-    }
-
     /// What is decided since the last call, with one RECEIVED and one ACK for each peer; `None` when there is nothing.
     pub fn batch(&mut self, now: Now) -> Option<Batch> {
-        let mut answers: Vec<(AgencyId, LedgerIndex)> =
-            core::mem::take(&mut self.pending.again).into_iter().collect();
+        let again = core::mem::take(&mut self.pending.again).into_iter();
+        let mut answers: Vec<Dispatch> = again.map(|(to, index)| self.answer(to, index)).collect();
+        answers.append(&mut self.pending.spoken);
         for (peer, items) in core::mem::take(&mut self.pending.receipts) {
             for some in items.chunks(limits::BATCHED_ANSWERS) {
-                answers.push((peer.clone(), self.speak(now, Body::Received(some.to_vec()))));
+                let said = self.speak(now, Body::Received(some.to_vec()));
+                answers.push(self.answer(peer.clone(), said));
             }
         }
         for (peer, items) in core::mem::take(&mut self.pending.acks) {
             for some in items.chunks(limits::BATCHED_ANSWERS) {
-                answers.push((peer.clone(), self.speak(now, Body::Ack(some.to_vec()))));
+                let said = self.speak(now, Body::Ack(some.to_vec()));
+                answers.push(self.answer(peer.clone(), said));
             }
         }
         let pending = core::mem::take(&mut self.pending);
@@ -412,8 +346,7 @@ impl<C: Codec> Node<C> {
                 Some(_) | None => self.courier.land(now.mono, &key),
             }
         }
-        let answers = flight.answers.into_iter();
-        let mut out: Vec<Dispatch> = answers.map(|(to, index)| self.answer(to, index)).collect();
+        let mut out = flight.answers;
         out.extend(self.handle_timeout(now));
         out
     }
@@ -426,13 +359,19 @@ impl<C: Codec> Node<C> {
 
     /// Rows that are due. Harmless early or twice.
     pub fn handle_timeout(&mut self, now: Now) -> Vec<Dispatch> {
+        self.drive(now);
+        if self.state.recovering() {
+            return Vec::new(); // R1
+        }
         let due = self.courier.take_due(now.mono, &self.state.outbox);
-        due.into_iter().filter_map(|(key, attempts)| self.row(key, attempts)).collect()
+        let rows: Vec<Dispatch> =
+            due.into_iter().filter_map(|(key, attempts)| self.row(key, attempts)).collect();
+        self.with_vouching(rows)
     }
 
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.courier.next()
+        self.next_word().or_else(|| self.courier.next().filter(|_| !self.state.recovering()))
     }
 
     fn row(&self, (index, to): RowKey, attempts: u32) -> Option<Dispatch> {
@@ -465,20 +404,5 @@ impl<C: Codec> Node<C> {
     /// Every invariant one agency can check on itself.
     pub fn check(&self) -> Result<(), Violation> {
         self.state.check()
-    }
-}
-
-/// Bytes a record takes on disk, at the most: what it carries, and room for its frame, its proof and its fields.
-fn stored_bytes(record: &Record) -> usize {
-    const ROOM: usize = 600;
-    ROOM + match record {
-        Record::Statement(record) => {
-            let content = record.content.as_ref().map_or(0, |c| c.len());
-            let trace = record.trace.as_ref().map_or(0, |t| t.traceparent.len() + t.tracestate.len());
-            record.statement.sealed.body.len() + content + trace
-        }
-        Record::Quarantined(kept) => kept.bytes.as_ref().map_or(0, |b| b.len()),
-        Record::ContentRead { purpose, .. } => purpose.len() + 2 * limits::OFFICER_BYTES,
-        Record::Opened { .. } | Record::SnapshotTaken { .. } => 0,
     }
 }

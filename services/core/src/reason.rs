@@ -51,15 +51,17 @@ pub enum Reason {
     CancelByStranger = 411,
     EnvelopeTooLarge = 412,
     OwnStatementUnknown = 413,
+    Fenced = 414,
 
     Overloaded = 501,
     ShuttingDown = 502,
     StorageFailed = 503,
+    Recovering = 505,
 }
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 46] = {
+    pub const ALL: [Reason; 48] = {
         use Reason::*;
         [
             FieldMissing,
@@ -105,9 +107,11 @@ impl Reason {
             CancelByStranger,
             EnvelopeTooLarge,
             OwnStatementUnknown,
+            Fenced,
             Overloaded,
             ShuttingDown,
             StorageFailed,
+            Recovering,
         ]
     };
 

@@ -51,6 +51,8 @@ pub enum Origin {
     Taken,
     /// Came in a certificate.
     Learned,
+    /// Made here, lost with what came after an old copy, and given back by a peer (protocol.md 6).
+    Returned,
 }
 
 /// A statement in the ledger.

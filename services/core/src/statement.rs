@@ -1,6 +1,7 @@
 //! Statements as the core sees them: parsed facts beside the sealed bytes that prove them.
 
 use crate::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, Sid, Tid, TrackId, WallMs};
+use crate::recovery::Word;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -166,6 +167,8 @@ pub enum Body {
         /// Why.
         purpose: String,
     },
+    /// A word of a recovery (protocol.md 6).
+    Recovery(Word),
 }
 
 /// Body of an intake.
@@ -327,6 +330,7 @@ pub enum Kind {
     Completed,
     Returned,
     Checkpoint,
+    Recovery,
 }
 
 impl Body {
@@ -344,6 +348,7 @@ impl Body {
             Body::Completed(_) => Kind::Completed,
             Body::Returned(_) => Kind::Returned,
             Body::Checkpoint { .. } => Kind::Checkpoint,
+            Body::Recovery(_) => Kind::Recovery,
         }
     }
 
@@ -360,7 +365,8 @@ impl Body {
             | Body::Received(_)
             | Body::Cancel(_)
             | Body::Ack(_)
-            | Body::Checkpoint { .. } => None,
+            | Body::Checkpoint { .. }
+            | Body::Recovery(_) => None,
         }
     }
 }
@@ -382,14 +388,14 @@ impl Statement {
             Body::Cancel(b) => Some(b.track),
             Body::Completed(b) => Some(b.track),
             Body::Returned(b) => Some(b.track),
-            Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => None,
+            Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } | Body::Recovery(_) => None,
         }
     }
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Intake,
         Kind::Note,
         Kind::Offer,
@@ -401,6 +407,7 @@ impl Kind {
         Kind::Completed,
         Kind::Returned,
         Kind::Checkpoint,
+        Kind::Recovery,
     ];
 
     /// The word used in type names, metrics and screens.
@@ -417,6 +424,7 @@ impl Kind {
             Kind::Completed => "completed",
             Kind::Returned => "returned",
             Kind::Checkpoint => "checkpoint",
+            Kind::Recovery => "recovery",
         }
     }
 }

@@ -137,7 +137,7 @@ fn a_recall_sent_to_the_wrong_agency() {
     rejected(&mut world, number, Reason::WrongReceiver);
 }
 
-/// A is restored from an old copy without saying so: its own words come back to it, and it must stop.
+/// A is restored from an old copy without saying so: its own words come back to it, and it fences itself.
 #[test]
 fn an_own_statement_that_the_ledger_lacks() {
     let (mut world, a, b, track) = offered();
@@ -149,7 +149,9 @@ fn an_own_statement_that_the_ledger_lacks() {
     forget_from(&mut world, &a, offer_at.0 as usize);
     let number = letter(&world, Kind::Offer);
     // Until then two agencies hold it: only recovery (protocol.md 6) mends that, so nothing else is checked here.
-    assert_eq!(world.deliver(number).unwrap(), Err(Reason::OwnStatementUnknown));
+    assert_eq!(world.deliver(number).unwrap(), Ok(()));
+    assert!(world.state(&a).recovering());
+    assert_eq!(world.state(&a).incarnation, lienthong_core::ids::Incarnation(1));
 }
 
 /// The old copy of A offers to C what B has accepted: whoever sees both spines refuses the second.

@@ -34,6 +34,6 @@ pub(crate) fn read(statement: &SignedStatement) -> Option<Body> {
         Kind::Cancel => Body::Cancel(Cancel::decode(bytes).ok()?),
         Kind::Completed => Body::Completed(Completed::decode(bytes).ok()?),
         Kind::Returned => Body::Returned(Returned::decode(bytes).ok()?),
-        Kind::Received | Kind::Ack | Kind::Checkpoint => Body::Beside,
+        Kind::Received | Kind::Ack | Kind::Checkpoint | Kind::Recovery => Body::Beside,
     })
 }

@@ -187,6 +187,7 @@ impl World {
             | Body::Completed(_)
             | Body::Returned(_)
             | Body::Checkpoint { .. } => self.truth.has(me, &statement.sid()),
+            Body::Recovery(_) => true,
         }
     }
 }

@@ -72,7 +72,7 @@ impl Truth {
         self.has_bytes(me, record)?;
         match record.origin {
             Origin::Made => self.made(me, record)?,
-            Origin::Taken | Origin::Learned => {
+            Origin::Taken | Origin::Learned | Origin::Returned => {
                 let maker = &statement.claim.agency;
                 let there = self.disks.get(maker).is_some_and(|d| d.contains(&statement.sid()));
                 holds(there, "I6", || format!("{me} keeps a statement that {maker} has not on its disk"))?;
@@ -137,7 +137,7 @@ impl Truth {
                 holds(has, "I7", || format!("{me} acknowledges what is not on its disk"))?;
                 self.answers_once(me, item.sid)
             }),
-            Body::Checkpoint { .. } => Ok(()),
+            Body::Checkpoint { .. } | Body::Recovery(_) => Ok(()),
         }
     }
 

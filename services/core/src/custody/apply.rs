@@ -30,6 +30,9 @@ impl State {
 
     fn apply_statement(&mut self, index: LedgerIndex, record: &StatementRecord) {
         let statement = &*record.statement;
+        if record.origin == Origin::Taken {
+            self.pin(index, &statement.claim);
+        }
         if let Some(command) = &record.command {
             let track = statement.track().unwrap_or(crate::ids::Digest::ZERO);
             let done = CommandDone { digest: command.digest, track, sid: statement.sid(), index };
@@ -41,6 +44,7 @@ impl State {
             }
             Body::Ack(items) => self.apply_ack(index, &statement.claim.agency, items),
             Body::Checkpoint { .. } => {}
+            Body::Recovery(word) => self.apply_word(index, statement, word),
             Body::Intake(intake) => self.apply_intake(index, record, intake),
             Body::Note(_)
             | Body::Offer(_)
@@ -55,7 +59,10 @@ impl State {
     fn apply_intake(&mut self, index: LedgerIndex, record: &StatementRecord, intake: &Intake) {
         let statement = &*record.statement;
         let id = statement.sid();
-        if self.tracks.contains_key(&id) {
+        if let Some(track) = self.tracks.get_mut(&id) {
+            if record.content.is_some() {
+                Arc::make_mut(track).content = Some(index); // given back after its statements
+            }
             return;
         }
         let mine = statement.claim.agency == self.me;
@@ -100,6 +107,9 @@ impl State {
         let Some(shared) = self.tracks.get_mut(&id) else { return };
         let track = Arc::make_mut(shared);
         track.entries.push(Entry::of(index, statement));
+        if record.content.is_some() {
+            track.content = Some(index);
+        }
         match &statement.body {
             Body::Offer(offer) => self.apply_offer(index, id, record, offer),
             Body::Accept(Accept { tid, .. }) => self.apply_outcome(index, id, statement, *tid, None),
@@ -108,7 +118,11 @@ impl State {
             }
             Body::Cancel(cancel) => self.apply_cancel(index, id, statement, cancel.tid),
             Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {}
-            Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => {}
+            Body::Intake(_)
+            | Body::Received(_)
+            | Body::Ack(_)
+            | Body::Checkpoint { .. }
+            | Body::Recovery(_) => {}
         }
         self.read_spine(&id);
         if matches!(statement.body, Body::Note(_) | Body::Completed(_) | Body::Returned(_)) {
@@ -142,7 +156,7 @@ impl State {
         if *maker == me {
             track.phase = Phase::Offered(tid);
         } else if offer.to == me && record.origin == Origin::Taken {
-            arrive(track, tid, index, record.content.is_some());
+            arrive(track, tid);
         }
         self.transfers.insert(tid, id);
         if *maker == me {
@@ -198,19 +212,21 @@ impl State {
     }
 
     fn apply_receipt(&mut self, index: LedgerIndex, maker: &AgencyId, item: &ReceivedItem) {
-        let (me, tid) = (self.me.clone(), &item.tid);
+        let (me, tid, answers_from) = (self.me.clone(), &item.tid, self.memory.answers_from);
         let Some(id) = self.transfers.get(tid).copied() else { return };
         let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
         if item.commitment != track.commitment_digest() {
             return;
         }
         let Some(transfer) = track.transfers.get_mut(tid).filter(|t| t.to == *maker) else { return };
-        transfer.receipt.get_or_insert(index);
+        if transfer.receipt.is_none_or(|at| at < answers_from) {
+            transfer.receipt = Some(index);
+        }
         if transfer.from == me {
             self.outbox.received(transfer.offer, maker);
         }
         if *maker == me {
-            answered(track, tid, index);
+            answered(track, tid, index, answers_from);
         }
     }
 
@@ -220,7 +236,7 @@ impl State {
                 self.outbox.acked(sid, maker);
             } else if let Some(track) = self.tracks.get_mut(track).map(Arc::make_mut) {
                 // Our own ACK: remember it beside what it answers, to repeat it to whoever asks again.
-                answered(track, sid, index);
+                answered(track, sid, index, self.memory.answers_from);
             }
         }
     }
@@ -254,20 +270,18 @@ fn early_outcome(track: &Track, tid: Tid, to: &AgencyId) -> Option<Outcome> {
 }
 
 /// An OFFER to this agency came with its content: it is in the inbox unless a recall was faster.
-fn arrive(track: &mut Track, tid: Tid, index: LedgerIndex, has_content: bool) {
+fn arrive(track: &mut Track, tid: Tid) {
     if let Some(transfer) = track.transfers.get_mut(&tid) {
         transfer.arrived = true;
         if transfer.outcome.is_none() {
             track.phase = Phase::Inbox(tid);
         }
     }
-    if has_content {
-        track.content = Some(index);
-    }
 }
 
-fn answered(track: &mut Track, sid: &Sid, index: LedgerIndex) {
+/// The first answer stands; one that an earlier incarnation gave is replaced.
+fn answered(track: &mut Track, sid: &Sid, index: LedgerIndex, answers_from: LedgerIndex) {
     if let Some(entry) = track.entries.iter_mut().find(|e| e.sid == *sid) {
-        entry.answer.get_or_insert(index);
+        entry.answer = Some(entry.answer.filter(|at| *at >= answers_from).unwrap_or(index));
     }
 }

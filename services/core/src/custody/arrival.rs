@@ -60,6 +60,9 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
     if statement.claim.agency != arrival.from || arrival.from == state.me {
         return Err(Reason::SenderMismatch);
     }
+    if !state.memory.admits(&statement.claim, &statement.sid()) {
+        return Err(Reason::Fenced);
+    }
     match &statement.body {
         Body::Offer(offer) if offer.to == state.me => Desk { state, arrival }.offer(directory, offer),
         Body::Cancel(cancel) => Desk { state, arrival }.cancel(cancel),
@@ -70,7 +73,7 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
         }
         Body::Received(items) => Desk { state, arrival }.received(items),
         Body::Ack(items) => Ok(Desk { state, arrival }.ack(items)),
-        Body::Intake(_) | Body::Checkpoint { .. } => Err(Reason::UnknownTransfer),
+        Body::Intake(_) | Body::Checkpoint { .. } | Body::Recovery(_) => Err(Reason::UnknownTransfer),
     }
 }
 
@@ -88,8 +91,14 @@ impl Desk<'_> {
                 return Ok(Consequence::reply(Reply::Again(outcome.index)));
             }
             if transfer.arrived {
-                // Undecided and known: the same receipt, or the one that leaves with this batch anyway.
-                return Ok(Consequence::reply(transfer.receipt.map_or(Reply::Nothing, Reply::Again)));
+                // Undecided and known: the same receipt, or the one that leaves with this batch anyway. Nobody listens
+                // to one that an earlier incarnation gave.
+                let commitment = offer.content.as_ref().map(|c| c.digest);
+                return Ok(Consequence::reply(match transfer.receipt {
+                    None => Reply::Nothing,
+                    Some(at) if at >= self.state.memory.answers_from => Reply::Again(at),
+                    Some(_) => Reply::Receipt(ReceivedItem { tid, commitment }),
+                }));
             }
         }
         let mut walk = self.certified(offer.track)?;
@@ -188,7 +197,10 @@ impl Desk<'_> {
         let sid = self.arrival.statement.sid();
         let ack = Reply::Ack(AckItem { track: id, sid });
         match track.entry(&sid) {
-            Some(entry) => Ok(Consequence::reply(entry.answer.map_or(ack, Reply::Again))),
+            Some(entry) => {
+                let given = entry.answer.filter(|at| *at >= self.state.memory.answers_from);
+                Ok(Consequence::reply(given.map_or(ack, Reply::Again)))
+            }
             None => {
                 no_fork(track, &self.arrival.statement)?;
                 if !self.may_follow(track)? {

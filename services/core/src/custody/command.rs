@@ -139,6 +139,9 @@ pub fn decide(
     wall: WallMs,
     command: Command,
 ) -> Result<Draft, Rejection> {
+    if state.recovering() && !matches!(command.act, Act::Submit(_)) {
+        return Err(Reason::Recovering);
+    }
     let (body, content) = match command.act {
         Act::Submit(submit) => intake(state, directory, wall, submit)?,
         Act::Offer(offer) => (offer_body(state, directory, offer)?, None),
@@ -211,6 +214,11 @@ fn next_code(state: &State, directory: &Directory, wall: WallMs) -> Result<Strin
     let agency = directory.agencies.get(&state.me).ok_or(Reason::UnknownAgency)?;
     let counter = code::counter(&code::day(wall), &agency.code);
     let mut number = state.numbers.get(&*counter).copied().unwrap_or(0);
+    if let Some((day, above)) = state.memory.code_gap
+        && code::day(wall).as_bytes() == day
+    {
+        number = number.max(above); // what was issued and lost must not be issued again
+    }
     loop {
         number = number.saturating_add(1);
         let code = code::issue(&agency.code, wall, number);

@@ -180,7 +180,8 @@ impl Walk {
             | Body::Received(_)
             | Body::Cancel(_)
             | Body::Ack(_)
-            | Body::Checkpoint { .. } => Err(Break::Kind),
+            | Body::Checkpoint { .. }
+            | Body::Recovery(_) => Err(Break::Kind),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::track::{Phase, Track};
 use crate::delivery::outbox::Outbox;
 use crate::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, Tid, TrackId};
+use crate::recovery::Memory;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -33,6 +34,8 @@ pub struct State {
     pub outbox: Outbox,
     /// Quarantined envelopes by peer and SHA-256: each is kept once, however often it comes.
     pub quarantined: BTreeMap<AgencyId, BTreeMap<Digest, LedgerIndex>>,
+    /// Fences, pins, and this agency's own recovery.
+    pub memory: Memory,
 }
 
 /// Code counters kept: an officer may finish yesterday's intake; an older day is counted anew from its codes.
@@ -66,6 +69,7 @@ impl State {
             commands: BTreeMap::new(),
             outbox: Outbox::default(),
             quarantined: BTreeMap::new(),
+            memory: Memory::default(),
         }
     }
 

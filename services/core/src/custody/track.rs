@@ -296,7 +296,9 @@ impl<'t> Standing<'t> {
                 true
             }
             Kind::Completed | Kind::Returned | Kind::Accept | Kind::Refuse => false,
-            Kind::Intake | Kind::Received | Kind::Cancel | Kind::Ack | Kind::Checkpoint => false,
+            Kind::Intake | Kind::Received | Kind::Cancel | Kind::Ack | Kind::Checkpoint | Kind::Recovery => {
+                false
+            }
         }
     }
 }

@@ -118,9 +118,13 @@ impl Courier {
     /// The peer was heard: it is there again, so what waits for it need not sit out a long pause.
     pub(crate) fn heard(&mut self, now: Instant, from: &AgencyId) {
         let Some(peer) = self.peers.get_mut(from) else { return };
-        if peer.trouble.take().is_none() {
-            return;
+        if peer.trouble.take().is_some() {
+            self.wake(now, from);
         }
+    }
+
+    /// Rows for this peer need not sit out a long pause.
+    pub(crate) fn wake(&mut self, now: Instant, from: &AgencyId) {
         let late = Instant(now.0 + EAGER_MS);
         let keys: Vec<(Instant, RowKey)> =
             self.due.iter().filter(|(at, key)| key.1 == *from && *at > late).cloned().collect();

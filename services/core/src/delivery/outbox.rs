@@ -94,6 +94,15 @@ impl Outbox {
         }
     }
 
+    /// The receipt of an OFFER is void: it is sent again.
+    pub(crate) fn unreceived(&mut self, key: &RowKey) {
+        if let Some(row) = self.rows.get_mut(key)
+            && row.awaits == Awaits::Decision
+        {
+            row.awaits = Awaits::Receipt;
+        }
+    }
+
     /// A row.
     pub fn row(&self, key: &RowKey) -> Option<&Row> {
         self.rows.get(key)

@@ -115,6 +115,10 @@ fn about_the_rest(reason: Reason) -> Advice {
             "báo người vận hành nút: đĩa hỏng hoặc đầy.",
             "tell the operator of the node: its disk fails or is full.",
         ),
+        R::Recovering => (
+            "chờ đến khi nút khôi phục xong (`lienthong status`), rồi gọi lại với cùng --key.",
+            "wait until the node has recovered (`lienthong status`), and repeat with the same --key.",
+        ),
         // 4xx: evidence that does not hold. A clerk cannot mend it.
         evidence if evidence.number() / 100 == 4 => (
             "báo người vận hành nút: chứng cứ không khớp.",

@@ -120,7 +120,7 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
     let track = state.track(&id)?;
     let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
     let is_news = match record.origin {
-        Origin::Made => false,
+        Origin::Made | Origin::Returned => false,
         Origin::Taken => true,
         Origin::Learned => is_learned_news(statement, track, &state.me),
     };
@@ -136,7 +136,9 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
         Body::Accept(b) => (K::Followed, Some(b.tid)),
         Body::Refuse(b) => (K::Followed, Some(b.tid)),
         Body::Note(_) | Body::Completed(_) | Body::Returned(_) => (K::Followed, None),
-        Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } => return None,
+        Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } | Body::Recovery(_) => {
+            return None;
+        }
     };
     Some(v1::InboxEvent {
         cursor: index,

@@ -200,6 +200,12 @@ impl Engine {
                 Ok(answer)
             });
             let Err(reason) = stepped else { continue };
+            if reason == Reason::Fenced {
+                // Its maker has forgotten it, and nothing stands behind it: it is no evidence of anything.
+                self.metrics.duplicate("fenced");
+                tracing::info!(%from, %to, "an envelope of an earlier incarnation is let go");
+                continue;
+            }
             if reason == Reason::OwnStatementUnknown {
                 return Err(Fatal::RunsTwice(to));
             }
@@ -316,6 +322,8 @@ fn kind_of_input(input: &Input) -> &'static str {
         Input::Quarantine(_) => "quarantine",
         Input::Read { .. } => "read",
         Input::Snapshot(_) => "snapshot",
+        Input::Recover => "recover",
+        Input::Greet => "greet",
         Input::Trouble(..) => "trouble",
     }
 }

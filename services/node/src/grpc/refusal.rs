@@ -65,7 +65,10 @@ pub fn status(refusal: &Refusal) -> Status {
         let violation = PreconditionViolation::new(texts::name(*reason), "dossier", text.en);
         details.push(PreconditionFailure::new(vec![violation]).into());
     }
-    if matches!(reason, Reason::Overloaded | Reason::ShuttingDown | Reason::StorageFailed) {
+    if matches!(
+        reason,
+        Reason::Overloaded | Reason::ShuttingDown | Reason::StorageFailed | Reason::Recovering
+    ) {
         details.push(RetryInfo::new(Some(Duration::from_secs(1))).into());
     }
     let message = match field {
@@ -119,7 +122,8 @@ pub fn code(reason: Reason) -> Code {
         | R::UnknownTransfer
         | R::ContentMismatch
         | R::CancelByStranger
-        | R::OwnStatementUnknown => Code::DataLoss,
-        R::ShuttingDown | R::StorageFailed => Code::Unavailable,
+        | R::OwnStatementUnknown
+        | R::Fenced => Code::DataLoss,
+        R::ShuttingDown | R::StorageFailed | R::Recovering => Code::Unavailable,
     }
 }

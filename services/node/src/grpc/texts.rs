@@ -208,6 +208,10 @@ fn evidence(reason: Reason) -> (&'static str, &'static str) {
             ("Yêu cầu thu hồi không phải của bên đã chuyển.", "The recall is not by the giver.")
         }
         Reason::EnvelopeTooLarge => ("Gói tin lớn quá giới hạn.", "The envelope is above the limit."),
+        Reason::Fenced => (
+            "Chứng từ thuộc một đời trước của nơi gửi, từ trước khi nơi đó khôi phục từ bản sao cũ, nên không còn hiệu lực.",
+            "The statement is of an earlier incarnation of its sender, from before it was restored from an old copy, and stands no more.",
+        ),
         _ => (
             "Có chứng từ mang chữ ký của chính cơ quan này nhưng không có trong sổ: một bản khác đang chạy, hoặc dữ liệu là bản cũ. Dừng nút và báo quản trị.",
             "A statement with this agency's own signature is not in its ledger: another copy runs, or the data is old. The node stops; tell the operator.",
@@ -224,6 +228,10 @@ fn node(reason: Reason) -> (&'static str, &'static str) {
         Reason::ShuttingDown => (
             "Nút đang dừng. Hãy gửi lại sau với cùng khóa chống lặp.",
             "The node is shutting down. Try again with the same key.",
+        ),
+        Reason::Recovering => (
+            "Nút vừa được khôi phục từ bản sao cũ và đang lấy lại từ các nơi những gì đã mất. Chỉ tiếp nhận hồ sơ mới; hãy gửi lại sau (`lienthong status` cho biết đang chờ ai).",
+            "The node was restored from an old copy and is collecting from its peers what it lost. Only new dossiers are taken in; try again later (`lienthong status` says who is waited for).",
         ),
         _ => (
             "Nút không ghi được dữ liệu và đã dừng. Không rõ yêu cầu đã ghi hay chưa: hãy gửi lại với cùng khóa chống lặp sau khi khắc phục.",

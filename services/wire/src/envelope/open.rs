@@ -8,6 +8,7 @@ use bytes::Bytes;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::TraceContext;
+use lienthong_core::recovery::{Given, Word};
 use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
 use prost::Message;
@@ -44,7 +45,7 @@ pub fn open_envelope(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Resu
         let one = signed(bytes).and_then(|signed| verifier.verify_statement(signed));
         certificate.push(one.map_err(|_| Reason::BadCertificate)?);
     }
-    let content = parts.content.map(|bytes| matching(&statement, bytes)).transpose()?;
+    let content = parts.content.map(|bytes| matching(&statement, &certificate, bytes)).transpose()?;
     let trace = parts.trace.and_then(trace_of);
     Ok(Inbound { from: from.clone(), statement, certificate, content, trace })
 }
@@ -95,11 +96,25 @@ fn signed(bytes: Bytes) -> Result<v1::SignedStatement, Reason> {
     v1::SignedStatement::decode(bytes).map_err(|_| Reason::MalformedStatement)
 }
 
-/// A content must be exactly what the offer committed to; what commits to nothing may carry nothing.
-fn matching(statement: &Statement, bytes: Bytes) -> Result<Arc<[u8]>, Reason> {
-    let Body::Offer(offer) = &statement.body else { return Err(Reason::ContentMismatch) };
+/// A content must be exactly what the offer committed to, or the intake of a track that is given back; what commits to
+/// nothing may carry nothing.
+fn matching(
+    statement: &Statement,
+    certificate: &[Arc<Statement>],
+    bytes: Bytes,
+) -> Result<Arc<[u8]>, Reason> {
+    let committed = match &statement.body {
+        Body::Offer(offer) => offer.content.as_ref(),
+        Body::Recovery(Word::Given(Given { track: Some(track), .. })) => {
+            certificate.iter().filter(|s| s.sid() == *track).find_map(|s| match &s.body {
+                Body::Intake(intake) => intake.content.as_ref(),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
     let opened = content::open(bytes.clone())?;
-    if offer.content.as_ref() == Some(&opened.commitment()) {
+    if committed.is_some() && committed == Some(&opened.commitment()) {
         Ok(Arc::from(&bytes[..]))
     } else {
         Err(Reason::ContentMismatch)

@@ -44,7 +44,8 @@ impl<'a> Offers<'a> {
             | Body::Refuse(_)
             | Body::Completed(_)
             | Body::Returned(_)
-            | Body::Checkpoint { .. } => Ok(()),
+            | Body::Checkpoint { .. }
+            | Body::Recovery(_) => Ok(()),
         }
     }
 }

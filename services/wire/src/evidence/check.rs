@@ -169,15 +169,18 @@ fn of_track(record: Record, track: TrackId) -> Result<Option<StatementRecord>, W
     }
 }
 
-/// What was made here claims this place and a head on this chain; what was taken was made elsewhere.
+/// What was made here claims this place and a head on this chain; what was taken was made elsewhere. What a peer gave
+/// back was made here too, in a part of the ledger that is lost: its own place there proves nothing any more.
 fn place(record: &StatementRecord, opened: &Opened, index: LedgerIndex, chain: &Chain) -> Result<(), What> {
     let claim = &record.statement.claim;
     match record.origin {
-        Origin::Made if claim.agency != opened.agency => Err(What::NotMadeHere(claim.agency.clone())),
+        Origin::Made | Origin::Returned if claim.agency != opened.agency => {
+            Err(What::NotMadeHere(claim.agency.clone()))
+        }
         Origin::Made if claim.index != index => Err(What::Place(claim.index)),
         Origin::Made if chain.holds(claim.head) == Some(false) => Err(What::Head),
         Origin::Taken if claim.agency == opened.agency => Err(What::TakenFromSelf),
-        Origin::Made | Origin::Taken | Origin::Learned => Ok(()),
+        Origin::Made | Origin::Taken | Origin::Learned | Origin::Returned => Ok(()),
     }
 }
 

@@ -84,7 +84,8 @@ fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) 
         | Body::Ack(_)
         | Body::Completed(_)
         | Body::Returned(_)
-        | Body::Checkpoint { .. } => return,
+        | Body::Checkpoint { .. }
+        | Body::Recovery(_) => return,
     };
     if let Some(last) = custodians.last_mut() {
         last.outcome = outcome;

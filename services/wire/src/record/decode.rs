@@ -82,6 +82,7 @@ fn statement(
         Ok(v1::Origin::Made) => Origin::Made,
         Ok(v1::Origin::Taken) => Origin::Taken,
         Ok(v1::Origin::Learned) => Origin::Learned,
+        Ok(v1::Origin::Returned) => Origin::Returned,
         Ok(v1::Origin::Unspecified) | Err(_) => return Err(RecordError::Field("origin")),
     };
     if proof.len() > limits::PROOF_BYTES {

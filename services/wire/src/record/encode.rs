@@ -59,6 +59,7 @@ fn statement(s: &StatementRecord) -> v1::StatementRecord {
             Origin::Made => v1::Origin::Made,
             Origin::Taken => v1::Origin::Taken,
             Origin::Learned => v1::Origin::Learned,
+            Origin::Returned => v1::Origin::Returned,
         } as i32,
         r#type: type_name(s.statement.body.kind()).into(),
         body: Bytes::from_owner(s.statement.sealed.body.clone()),

@@ -1,6 +1,6 @@
 //! From bytes to states; anything unexpected makes the snapshot unusable, and nothing is lost by that.
 
-use super::{Snapshot, Unusable};
+use super::{Snapshot, Unusable, memory};
 use crate::statement;
 use bytes::Bytes;
 use lienthong_core::custody::state::{CommandDone, State};
@@ -30,6 +30,7 @@ pub fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
 
 fn state(m: v1::AgencySnapshot) -> Result<State, Unusable> {
     let mut state = State::new(agency(&m.agency)?);
+    state.memory = memory::take(&m)?;
     state.incarnation = Incarnation(m.incarnation);
     state.next = LedgerIndex(m.size);
     state.durable = Head { size: m.size, hash: digest(&m.head)? };
@@ -160,14 +161,14 @@ fn kind(name: &str) -> Result<Kind, Unusable> {
     Kind::ALL.into_iter().find(|k| k.name() == name).ok_or(Unusable("kind"))
 }
 
-fn digest(bytes: &Bytes) -> Result<Digest, Unusable> {
+pub(super) fn digest(bytes: &Bytes) -> Result<Digest, Unusable> {
     statement::digest(bytes).map_err(|_| Unusable("hash"))
 }
 
-fn optional(bytes: &Bytes) -> Result<Option<Digest>, Unusable> {
+pub(super) fn optional(bytes: &Bytes) -> Result<Option<Digest>, Unusable> {
     if bytes.is_empty() { Ok(None) } else { digest(bytes).map(Some) }
 }
 
-fn agency(id: &str) -> Result<AgencyId, Unusable> {
+pub(super) fn agency(id: &str) -> Result<AgencyId, Unusable> {
     statement::agency(id).map_err(|_| Unusable("agency"))
 }

@@ -1,6 +1,6 @@
 //! From states to bytes.
 
-use super::Snapshot;
+use super::{Snapshot, memory};
 use crate::statement::hash;
 use bytes::Bytes;
 use lienthong_core::custody::state::{CommandDone, State};
@@ -23,7 +23,7 @@ pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
 }
 
 fn agency(state: &State) -> v1::AgencySnapshot {
-    v1::AgencySnapshot {
+    let mut encoded = v1::AgencySnapshot {
         agency: state.me.as_str().into(),
         incarnation: state.incarnation.0,
         size: state.next.0,
@@ -45,7 +45,10 @@ fn agency(state: &State) -> v1::AgencySnapshot {
                 digests: kept.keys().map(|d| hash(*d)).collect(),
             })
             .collect(),
-    }
+        ..Default::default()
+    };
+    memory::put(&state.memory, &mut encoded);
+    encoded
 }
 
 fn track(id: &Digest, t: &Track) -> v1::TrackSnapshot {

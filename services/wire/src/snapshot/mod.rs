@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod memory;
 
 pub use decode::decode;
 pub use encode::encode;

@@ -1,7 +1,7 @@
 //! From signed bytes to the core's facts: every size, id and choice is checked, and what is not exactly as the contract
 //! says is refused. Only the verifier and the replay of the own ledger come here.
 
-use super::types;
+use super::{recovery, types};
 use crate::limits as wire;
 use crate::scan;
 use bytes::Bytes;
@@ -75,6 +75,11 @@ fn facts(kind: Kind, body: &Bytes) -> Parsed<(Claim, Body)> {
         Kind::Checkpoint => {
             let m: v1::Checkpoint = message(body)?;
             Ok((claim(m.claim)?, Body::Checkpoint { purpose: text(m.purpose)? }))
+        }
+        Kind::Recovery => {
+            recovery::bounded(body)?;
+            let m: v1::Recovery = message(body)?;
+            Ok((claim(m.claim)?, Body::Recovery(recovery::word(m.word.ok_or(MALFORMED)?)?)))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From the core's facts to the bytes that are signed. The same facts always give the same bytes: prost writes fields in
 //! the order of their numbers and none of our messages has a map.
 
-use super::types;
+use super::{recovery, types};
 use bytes::Bytes;
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::Digest;
@@ -84,6 +84,7 @@ fn encode(claim: &Claim, body: &Body) -> Vec<u8> {
         }
         .encode_to_vec(),
         Body::Checkpoint { purpose } => v1::Checkpoint { claim, purpose: purpose.clone() }.encode_to_vec(),
+        Body::Recovery(word) => v1::Recovery { claim, word: Some(recovery::of_word(word)) }.encode_to_vec(),
     }
 }
 

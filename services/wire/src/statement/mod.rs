@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod recovery;
 mod types;
 
 pub(crate) use decode::{agency, digest, officer, parse};

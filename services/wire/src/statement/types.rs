@@ -21,6 +21,7 @@ pub fn type_name(kind: Kind) -> &'static str {
         Kind::Completed => "application/vnd.lienthong.completed.v1",
         Kind::Returned => "application/vnd.lienthong.returned.v1",
         Kind::Checkpoint => "application/vnd.lienthong.checkpoint.v1",
+        Kind::Recovery => "application/vnd.lienthong.recovery.v1",
     }
 }
 

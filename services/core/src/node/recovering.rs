@@ -1,0 +1,305 @@
+//! A node in a recovery, its own or a peer's: what it hears, says and writes ([`crate::recovery`]).
+
+use super::{Answer, Dispatch, Lane, Node, Now};
+use crate::codec::Codec;
+use crate::custody::arrival::Arrival;
+use crate::ids::{AgencyId, Incarnation, Instant, LedgerIndex, Sid, TrackId};
+use crate::reason::{Reason, Rejection};
+use crate::record::{Origin, Record, StatementRecord};
+use crate::recovery::asking::{Asking, ToSay, vouching};
+use crate::recovery::giving::{self, Gift};
+use crate::recovery::{Ask, Word};
+use crate::statement::{Body, Statement};
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What a finished recovery came to, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The new incarnation.
+    pub incarnation: Incarnation,
+    /// Own statements that peers gave back.
+    pub returned: u64,
+    /// Others' statements that were learned with them.
+    pub learned: u64,
+    /// Own statements that came back and have no place, because what they follow is gone everywhere.
+    pub unplaced: usize,
+}
+
+/// Bytes of words made at one go: a part of a group, so that what else is decided fits the same commit.
+const SPEAK_BYTES: usize = 128 << 10;
+
+impl<C: Codec> Node<C> {
+    /// How far this node's recovery is, while it lasts.
+    pub fn asking(&self) -> Option<&Asking> {
+        self.asking.as_ref()
+    }
+
+    /// What the last recovery came to, since this start.
+    pub fn recovered(&self) -> Option<Recovered> {
+        self.recovered
+    }
+
+    /// Begins a recovery, or does nothing where one is under way.
+    pub(super) fn fence_myself(&mut self, now: Now) -> LedgerIndex {
+        match self.state.memory.recovery {
+            Some(recovery) => recovery.fence,
+            None => self.fence_above(now, self.state.incarnation),
+        }
+    }
+
+    fn fence_above(&mut self, now: Now, highest: Incarnation) -> LedgerIndex {
+        let incarnation = Incarnation(highest.max(self.state.incarnation).0 + 1);
+        let fence = self.speak(now, Body::Recovery(Word::Fence { incarnation }));
+        self.ask_anew(now);
+        fence
+    }
+
+    /// A recovery that is under way asks from its beginning; what was given back is in the ledger.
+    pub(super) fn ask_anew(&mut self, now: Now) {
+        let Some(recovery) = self.state.memory.recovery else { return };
+        let me = &self.state.me;
+        let peers = self.directory.agencies.keys().filter(|id| *id != me).cloned();
+        self.asking = Some(Asking::new(recovery.incarnation, peers, now.mono));
+    }
+
+    /// Tells every peer from where this node starts.
+    pub(super) fn greet(&mut self, now: Now) -> Answer {
+        let hello = self.speak(now, Body::Recovery(Word::Hello));
+        let peers: Vec<AgencyId> = self.directory.agencies.keys().cloned().collect();
+        for peer in peers.into_iter().filter(|peer| *peer != self.state.me) {
+            let said = self.answer(peer, hello);
+            self.pending.spoken.push(said);
+        }
+        Answer::Noted(hello)
+    }
+
+    /// A statement of this agency that its ledger lacks: of this incarnation or an earlier one it was forgotten here;
+    /// of a later one, another copy of the agency has taken over, and the caller stops.
+    pub(super) fn is_old_copy(&self, arrival: &Arrival) -> bool {
+        let own = arrival.certificate.iter().filter(|s| s.claim.agency == self.state.me);
+        own.map(|s| s.claim.incarnation).max() <= Some(self.state.incarnation)
+    }
+
+    /// Takes a word of a peer.
+    pub(super) fn hear(&mut self, now: Now, arrival: &Arrival, word: &Word) -> Result<Answer, Rejection> {
+        let (from, claim) = (&arrival.from, &arrival.statement.claim);
+        if claim.agency != *from || *from == self.state.me {
+            return Err(Reason::SenderMismatch);
+        }
+        let fence = self.state.memory.fences.get(from);
+        let (min, fence) = fence.map_or((Incarnation(0), None), |f| (f.min, f.fence));
+        match word {
+            Word::Fence { incarnation } if *incarnation != claim.incarnation => {
+                return Err(Reason::MalformedStatement);
+            }
+            Word::Fence { incarnation } => self.fenced_by(now, arrival, *incarnation, fence),
+            Word::Fenced { incarnation, taken, held, recovering } => {
+                if self.state.memory.recovery.is_none_or(|r| r.incarnation != *incarnation) {
+                    return Ok(Answer::Nothing);
+                }
+                if claim.incarnation > min && !recovering {
+                    self.keep(&arrival.statement);
+                }
+                match self.asking.as_mut() {
+                    Some(asking) if *taken => asking.fenced(now.mono, from, *recovering),
+                    _ => drop(self.fence_above(now, *held)),
+                }
+            }
+            _ if claim.incarnation < min => return Ok(Answer::Nothing),
+            Word::Stands => match self.asking.as_mut() {
+                Some(asking) => asking.stands(now.mono, from),
+                None => self.say(now, from, Word::Resumed { vouched: Vec::new(), last: true }),
+            },
+            Word::Ask(ask) => self.asked(from, claim.incarnation, ask),
+            Word::Given(given) if self.asking.is_some() => {
+                if let Some(track) = given.track {
+                    self.take_back(track, arrival);
+                }
+                if let Some(asking) = self.asking.as_mut() {
+                    asking.given(now.mono, from, given);
+                }
+            }
+            Word::Given(_) => {}
+            Word::Resumed { vouched, last } => self.resumed(now, arrival, vouched, *last),
+            Word::Hello => self.greeted(now, arrival),
+            Word::Rollback => {
+                let mine = |s: &&Arc<Statement>| s.claim.agency == self.state.me;
+                let newest =
+                    arrival.certificate.iter().find(mine).map(|s| (s.claim.incarnation, s.claim.index));
+                if newest.is_some_and(|said| said >= (self.state.incarnation, self.state.next)) {
+                    return Ok(Answer::Noted(self.fence_myself(now)));
+                }
+            }
+        }
+        self.drive(now);
+        Ok(Answer::Nothing)
+    }
+
+    fn fenced_by(&mut self, now: Now, arrival: &Arrival, incarnation: Incarnation, known: Option<Sid>) {
+        let from = &arrival.from;
+        let again = known == Some(arrival.statement.sid());
+        let held = self.state.memory.highest(from);
+        let taken = again || incarnation > held;
+        if taken && !again {
+            self.keep(&arrival.statement);
+            if let Some(asking) = self.asking.as_mut() {
+                asking.overlaps(from);
+            }
+        }
+        let recovering = self.state.recovering();
+        self.say(now, from, Word::Fenced { incarnation, taken, held, recovering });
+    }
+
+    fn asked(&mut self, from: &AgencyId, incarnation: Incarnation, ask: &Ask) {
+        let whole = self.gathering.entry(from.clone()).or_default().take(incarnation, ask);
+        let Some(known) = whole else { return };
+        self.gathering.remove(from);
+        self.gifts.retain(|(to, _)| to != from);
+        let gifts = giving::answer(&self.state, from, (incarnation, ask), &known);
+        self.gifts.extend(gifts.into_iter().map(|gift| (from.clone(), gift)));
+    }
+
+    /// Statements come back in any order, from several peers; each is written when what it follows is there.
+    fn take_back(&mut self, id: TrackId, arrival: &Arrival) {
+        let Some(mut asking) = self.asking.take() else { return };
+        asking.pool(id, &arrival.certificate);
+        let mut content = arrival.content.clone();
+        while let Some(statement) = asking.next_of(&self.state, &id) {
+            let mine = statement.claim.agency == self.state.me;
+            let counter = if mine { &mut asking.returned } else { &mut asking.learned };
+            *counter += 1;
+            let origin = if mine { Origin::Returned } else { Origin::Learned };
+            let content = self.lacks_content(&id).then(|| content.take()).flatten();
+            self.write_statement(origin, statement, content);
+        }
+        self.asking = Some(asking);
+        let intake = arrival.certificate.iter().find(|s| s.sid() == id);
+        if let (Some(content), Some(intake), true) = (content, intake, self.lacks_content(&id)) {
+            self.write_statement(Origin::Learned, intake.clone(), Some(content));
+        }
+    }
+
+    fn lacks_content(&self, id: &TrackId) -> bool {
+        self.state.track(id).is_none_or(|t| t.commitment.is_some() && t.content.is_none())
+    }
+
+    fn write_statement(&mut self, origin: Origin, statement: Arc<Statement>, content: Option<Arc<[u8]>>) {
+        let record = StatementRecord { origin, statement, command: None, trace: None, content };
+        self.write(Record::Statement(record));
+    }
+
+    fn keep(&mut self, statement: &Arc<Statement>) {
+        self.write_statement(Origin::Taken, statement.clone(), None);
+    }
+
+    fn resumed(&mut self, now: Now, arrival: &Arrival, vouched: &[Sid], last: bool) {
+        let (from, claim) = (&arrival.from, &arrival.statement.claim);
+        let news = self.state.memory.fences.get(from).is_none_or(|f| {
+            claim.incarnation > f.min
+                || (last && f.recovering)
+                || vouched.iter().any(|sid| !f.vouched.contains(sid))
+        });
+        if news {
+            self.keep(&arrival.statement);
+        }
+        if let Some(asking) = self.asking.as_mut() {
+            asking.stands(now.mono, from);
+        }
+        self.courier.wake(now.mono, from);
+    }
+
+    /// Whoever starts from before the newest that is known of it here is told, with its own signature beside it.
+    fn greeted(&mut self, now: Now, arrival: &Arrival) {
+        let claim = &arrival.statement.claim;
+        let Some(pin) = self.state.memory.pins.get(&arrival.from).copied() else { return };
+        if (pin.incarnation, pin.index) >= (claim.incarnation, claim.index) {
+            let told = self.speak(now, Body::Recovery(Word::Rollback));
+            let mut said = self.answer(arrival.from.clone(), told);
+            said.certificate = Vec::from([pin.at]);
+            self.pending.spoken.push(said);
+        }
+    }
+
+    fn say(&mut self, now: Now, to: &AgencyId, word: Word) {
+        let index = self.speak(now, Body::Recovery(word));
+        let said = self.answer(to.clone(), index);
+        self.pending.spoken.push(said);
+    }
+
+    /// Says what is due, as far as one commit has room, and ends the recovery when everything is back.
+    pub(super) fn drive(&mut self, now: Now) {
+        while self.pending.bytes < SPEAK_BYTES {
+            if let Some((to, gift)) = self.gifts.pop_front() {
+                self.give(now, &to, gift);
+                continue;
+            }
+            let due = self.asking.as_mut().and_then(|asking| asking.due(now.mono, &self.state));
+            match (due, self.state.memory.recovery) {
+                (Some((peer, ToSay::Fence)), Some(recovery)) => {
+                    self.pending.again.insert((peer, recovery.fence));
+                }
+                (Some((peer, ToSay::Word(word))), _) => self.say(now, &peer, word),
+                (Some((_, ToSay::Fence)), None) | (None, _) => break,
+            }
+        }
+        if self.asking.as_ref().is_some_and(Asking::is_done) {
+            self.resume(now);
+        }
+    }
+
+    fn give(&mut self, now: Now, to: &AgencyId, gift: Gift) {
+        let index = self.speak(now, Body::Recovery(Word::Given(gift.given)));
+        let mut said = self.answer(to.clone(), index);
+        (said.certificate, said.content) = (gift.statements, gift.content);
+        self.pending.spoken.push(said);
+    }
+
+    fn resume(&mut self, now: Now) {
+        let Some(asking) = self.asking.take() else { return };
+        self.recovered = Some(Recovered {
+            incarnation: self.state.incarnation,
+            returned: asking.returned,
+            learned: asking.learned,
+            unplaced: asking.unplaced(&self.state.me),
+        });
+        let waiting: BTreeSet<Sid> = self.state.outbox.rows().map(|(_, row)| row.sid).collect();
+        for word in vouching(waiting.into_iter().collect()) {
+            let index = self.speak(now, Body::Recovery(word));
+            if self.state.recovering() {
+                continue;
+            }
+            for (peer, _) in asking.peers() {
+                let said = self.answer(peer.clone(), index);
+                self.pending.spoken.push(said);
+            }
+        }
+    }
+
+    /// When there is something to say of a recovery, here or to a peer in one.
+    pub(super) fn next_word(&self) -> Option<Instant> {
+        if self.pending.bytes >= SPEAK_BYTES {
+            return None; // it goes on when this is durable
+        }
+        let gifts = (!self.gifts.is_empty()).then_some(Instant(0));
+        gifts.or_else(|| self.asking.as_ref().map(Asking::poll))
+    }
+
+    /// Puts before each statement of an earlier incarnation what vouches for it, once for each receiver.
+    pub(super) fn with_vouching(&self, rows: Vec<Dispatch>) -> Vec<Dispatch> {
+        if self.state.memory.vouched.is_empty() {
+            return rows;
+        }
+        let vouching = rows.iter().filter_map(|row| {
+            let sid = self.state.outbox.row(&(row.statement, row.to.clone())).map(|r| r.sid)?;
+            Some((row.to.clone(), row.lane, *self.state.memory.vouched.get(&sid)?))
+        });
+        let vouching: BTreeSet<(AgencyId, Lane, LedgerIndex)> = vouching.collect();
+        // In the lane of what it vouches for, so that one pack carries both in this order.
+        let said = |(to, lane, index)| Dispatch { lane, ..self.answer(to, index) };
+        let mut out: Vec<Dispatch> = vouching.into_iter().map(said).collect();
+        out.extend(rows);
+        out
+    }
+}

@@ -1,0 +1,107 @@
+//! The peer's side: to compare what the asker knows with what is here, and to give back what differs.
+
+use super::{Ask, GIVEN_AT_ONCE, Given, Known};
+use crate::custody::state::State;
+use crate::custody::track::Track;
+use crate::ids::{AgencyId, Digest, Incarnation, LedgerIndex, TrackId};
+use crate::statement::Kind;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::Bound;
+
+/// Parts of a question until it is whole. Forgotten at a restart: the asker asks again.
+#[derive(Clone, Debug, Default)]
+pub struct Gathering {
+    incarnation: Incarnation,
+    round: u32,
+    parts: BTreeMap<u32, Vec<Known>>,
+}
+
+/// What is given back of one track: places in this ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gift {
+    /// What is said of it.
+    pub given: Given,
+    /// Its statements.
+    pub statements: Vec<LedgerIndex>,
+    /// The record with its content, where the asker has none.
+    pub content: Option<LedgerIndex>,
+}
+
+impl Gathering {
+    /// Takes a part; the whole question when it is the last one missing.
+    pub fn take(&mut self, incarnation: Incarnation, ask: &Ask) -> Option<BTreeMap<TrackId, Known>> {
+        // A restart counts rounds anew: the newest question is the one that came last.
+        if (incarnation, ask.round) != (self.incarnation, self.round) {
+            *self = Self { incarnation, round: ask.round, parts: BTreeMap::new() };
+        }
+        self.parts.insert(ask.number, ask.tracks.clone());
+        if self.parts.len() < ask.of as usize {
+            return None;
+        }
+        let parts = core::mem::take(&mut self.parts).into_values().flatten();
+        Some(parts.map(|known| (known.track, known)).collect())
+    }
+}
+
+/// Answers a whole question: at most [`GIVEN_AT_ONCE`] tracks, and one empty answer where nothing differs.
+pub fn answer(
+    state: &State,
+    asker: &AgencyId,
+    (incarnation, ask): (Incarnation, &Ask),
+    known: &BTreeMap<TrackId, Known>,
+) -> Vec<Gift> {
+    let round = ask.round;
+    let behind = (Bound::Excluded(ask.after), Bound::Unbounded);
+    let mut missing = state.tracks.range(behind).filter_map(|(id, track)| {
+        let (known, here) = (known.get(id), related(track, asker));
+        let same = known.is_some_and(|k| {
+            k.statements == fingerprint(track) && (k.has_content || track.content.is_none())
+        });
+        (here && !same).then(|| (*id, &**track, known.is_some_and(|k| k.has_content)))
+    });
+    let some: Vec<_> = missing.by_ref().take(GIVEN_AT_ONCE).collect();
+    let more = missing.next().is_some();
+    let of = some.len().max(1) as u32;
+    let given = |number, track| Given { incarnation, round, number, of, more, track };
+    if some.is_empty() {
+        return Vec::from([Gift { given: given(1, None), statements: Vec::new(), content: None }]);
+    }
+    let gift = |(number, (id, track, has_content)): (u32, (TrackId, &Track, bool))| Gift {
+        given: given(number, Some(id)),
+        statements: statements(track).map(|e| e.index).collect(),
+        content: track.content.filter(|_| !has_content),
+    };
+    (1..).zip(some).map(gift).collect()
+}
+
+/// What this node knows of the tracks that `peer` has part in, as far as is known here.
+pub fn known_with(state: &State, peer: &AgencyId) -> Vec<Known> {
+    let with = state.tracks.iter().filter(|(_, track)| related(track, peer));
+    with.map(|(id, track)| Known {
+        track: *id,
+        statements: fingerprint(track),
+        has_content: track.content.is_some(),
+    })
+    .collect()
+}
+
+/// Whether an agency took part in a track: it took it in, made a statement on it, gave or was offered it.
+fn related(track: &Track, agency: &AgencyId) -> bool {
+    track.origin == *agency
+        || track.transfers.values().any(|t| t.from == *agency || t.to == *agency)
+        || track.entries.iter().any(|e| e.maker == *agency)
+}
+
+/// A recall that was not decided may be asked again, and one that was is in its decision: it need not come back.
+fn statements(track: &Track) -> impl Iterator<Item = &crate::custody::track::Entry> {
+    track.entries.iter().filter(|e| e.kind != Kind::Cancel)
+}
+
+fn fingerprint(track: &Track) -> Digest {
+    let mut all = [0; 32];
+    for entry in statements(track) {
+        all.iter_mut().zip(entry.sid.0).for_each(|(a, b)| *a ^= b);
+    }
+    Digest(all)
+}

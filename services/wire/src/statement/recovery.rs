@@ -1,0 +1,109 @@
+//! Words of a recovery, to and from bytes.
+
+use super::decode::digest;
+use super::encode::hash;
+use crate::scan::Fields;
+use bytes::Bytes;
+use lienthong_core::ids::{Digest, Incarnation};
+use lienthong_core::reason::Reason;
+use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, Known, VOUCHED_AT_ONCE, Word};
+use lienthong_proto::v1;
+use lienthong_proto::v1::recovery::Word as Said;
+
+const MALFORMED: Reason = Reason::MalformedStatement;
+
+pub(super) fn of_word(word: &Word) -> Said {
+    match word {
+        Word::Fence { incarnation } => Said::Fence(v1::Fence { incarnation: incarnation.0 }),
+        Word::Fenced { incarnation, taken, held, recovering } => Said::Fenced(v1::Fenced {
+            incarnation: incarnation.0,
+            taken: *taken,
+            held: held.0,
+            recovering: *recovering,
+        }),
+        Word::Stands => Said::Stands(v1::Stands {}),
+        Word::Ask(ask) => Said::Ask(v1::Ask {
+            round: ask.round,
+            number: ask.number,
+            of: ask.of,
+            after: hash(ask.after),
+            tracks: ask.tracks.iter().map(of_known).collect(),
+        }),
+        Word::Given(given) => Said::Given(v1::Given {
+            incarnation: given.incarnation.0,
+            round: given.round,
+            number: given.number,
+            of: given.of,
+            more: given.more,
+            track: given.track.map(hash).unwrap_or_default(),
+        }),
+        Word::Resumed { vouched, last } => {
+            Said::Resumed(v1::Resumed { vouched: vouched.iter().copied().map(hash).collect(), last: *last })
+        }
+        Word::Hello => Said::Hello(v1::Hello {}),
+        Word::Rollback => Said::Rollback(v1::Rollback {}),
+    }
+}
+
+fn of_known(known: &Known) -> v1::KnownTrack {
+    v1::KnownTrack {
+        track: hash(known.track),
+        statements: hash(known.statements),
+        has_content: known.has_content,
+    }
+}
+
+/// Counts what repeats in the word before anything is allocated for it.
+pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
+    for field in Fields::of(body.clone()) {
+        let (number, word) = field.map_err(|_| MALFORMED)?;
+        let (repeated, limit) = match number {
+            5 => (5, ASKED_AT_ONCE),
+            7 => (1, VOUCHED_AT_ONCE),
+            _ => continue,
+        };
+        if crate::scan::count(&word, repeated).map_err(|_| MALFORMED)? > limit {
+            return Err(MALFORMED);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn word(said: Said) -> Result<Word, Reason> {
+    Ok(match said {
+        Said::Fence(m) => Word::Fence { incarnation: Incarnation(m.incarnation) },
+        Said::Fenced(m) => Word::Fenced {
+            incarnation: Incarnation(m.incarnation),
+            taken: m.taken,
+            held: Incarnation(m.held),
+            recovering: m.recovering,
+        },
+        Said::Stands(_) => Word::Stands,
+        Said::Ask(m) => Word::Ask(ask(&m)?),
+        Said::Given(m) => Word::Given(Given {
+            incarnation: Incarnation(m.incarnation),
+            round: m.round,
+            number: m.number,
+            of: m.of,
+            more: m.more,
+            track: if m.track.is_empty() { None } else { Some(digest(&m.track)?) },
+        }),
+        Said::Resumed(m) => Word::Resumed {
+            vouched: m.vouched.iter().map(digest).collect::<Result<Vec<Digest>, _>>()?,
+            last: m.last,
+        },
+        Said::Hello(_) => Word::Hello,
+        Said::Rollback(_) => Word::Rollback,
+    })
+}
+
+fn ask(m: &v1::Ask) -> Result<Ask, Reason> {
+    if m.number == 0 || m.number > m.of {
+        return Err(MALFORMED);
+    }
+    let known = |k: &v1::KnownTrack| {
+        Ok(Known { track: digest(&k.track)?, statements: digest(&k.statements)?, has_content: k.has_content })
+    };
+    let tracks = m.tracks.iter().map(known).collect::<Result<_, Reason>>()?;
+    Ok(Ask { round: m.round, number: m.number, of: m.of, after: digest(&m.after)?, tracks })
+}
