@@ -54,6 +54,7 @@ pub struct Node<C> {
     quarantined_per_peer: usize,
     asking: Option<Asking>,
     recovered: Option<Recovered>,
+    resumed_at: Option<LedgerIndex>,
     gathering: BTreeMap<AgencyId, Gathering>,
     gifts: VecDeque<(AgencyId, Gift)>,
 }
@@ -118,6 +119,7 @@ impl<C: Codec> Node<C> {
             quarantined_per_peer,
             asking: None,
             recovered: None,
+            resumed_at: None,
             gathering: BTreeMap::new(),
             gifts: VecDeque::new(),
         }
@@ -360,7 +362,7 @@ impl<C: Codec> Node<C> {
     /// Rows that are due. Harmless early or twice.
     pub fn handle_timeout(&mut self, now: Now) -> Vec<Dispatch> {
         self.drive(now);
-        if self.state.recovering() {
+        if self.is_silent() {
             return Vec::new(); // R1
         }
         let due = self.courier.take_due(now.mono, &self.state.outbox);
@@ -371,7 +373,7 @@ impl<C: Codec> Node<C> {
 
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.next_word().or_else(|| self.courier.next().filter(|_| !self.state.recovering()))
+        self.next_word().or_else(|| self.courier.next().filter(|_| !self.is_silent()))
     }
 
     fn row(&self, (index, to): RowKey, attempts: u32) -> Option<Dispatch> {

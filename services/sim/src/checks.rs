@@ -66,10 +66,16 @@ impl World {
         let Some(custody) = self.truth.dossiers.get(track) else { return Ok(()) };
         let dossier = self.dossier_of(track);
         let mut acting = 0;
-        for place in &self.places {
+        // Who recovers has no say: it decides nothing and offers nothing.
+        for place in self.places.iter().filter(|p| !p.recovering()) {
             let known = place.state().track(track);
             let phase = known.map(|t| t.phase);
             let (me, is_custodian) = (&place.id, custody.custodian == place.id);
+            // What a copy forgot may be found again on the line: it counts when it is durable.
+            let unsure = place.state().next.0 > place.ledger.len() as u64;
+            if unsure && !self.truth.forgetful.is_empty() {
+                continue;
+            }
             acting += u32::from(phase == Some(Phase::Held));
             let right = match phase {
                 Some(Phase::Held) if is_custodian => custody.open.is_none(),
@@ -110,7 +116,9 @@ impl World {
         let outbox = &place.state().outbox;
         for (key, before) in &place.seen.rows {
             let now = outbox.row(key).map(|row| row.awaits);
-            if now == Some(before.awaits) {
+            // What a peer forgot it may have acknowledged before; its fence makes that void, and it is sent again.
+            let forgets = self.cast.number(&key.1).is_some_and(|n| self.places[n].recovering());
+            if now == Some(before.awaits) || forgets || place.recovering() {
                 continue;
             }
             let decided = |tid| self.truth.offers.get(tid).is_some_and(|h| h.decision.is_some());
@@ -123,6 +131,7 @@ impl World {
                     all.any(|(tid, t)| t.cancel == Some(key.0) && decided(tid))
                 }
                 (Awaits::Ack, None) => self.truth.has(&key.1, &before.sid),
+                (Awaits::Decision, Some(Awaits::Receipt)) => self.truth.forgetful.contains(&key.1),
                 (_, Some(_)) => false,
             };
             holds(right, "I5", || {

@@ -31,6 +31,7 @@ impl World {
             self.knows(n)?;
         }
         self.promises()?;
+        self.everything_came_back()?;
         self.evidence()
     }
 
@@ -73,6 +74,7 @@ impl World {
         for place in &self.places {
             holds(place.node.is_some(), "L1", || format!("{} is not up", place.id))?;
             holds(place.committing.is_none(), "L1", || format!("{} still writes", place.id))?;
+            holds(!place.recovering(), "L1", || format!("{} has not recovered", place.id))?;
             for ((_, to), row) in place.state().outbox.rows() {
                 let there = self.cast.number(to).and_then(|n| self.places[n].state().track(&row.track));
                 let in_inbox = there.is_some_and(|t| t.phase == Phase::Inbox(row.sid));

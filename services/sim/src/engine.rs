@@ -11,6 +11,7 @@ use lienthong_core::durable::Durable;
 use lienthong_core::ids::{AgencyId, Head};
 use lienthong_core::node::{Dispatch, Lane};
 use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::recovery::Word;
 use lienthong_core::statement::{Body, RefusalCause};
 use std::collections::BTreeMap;
 
@@ -124,6 +125,9 @@ impl World {
         for kept in commit.records {
             self.truth.durable(&id, &kept.record)?;
             if let Record::Statement(record) = &kept.record {
+                if let (Origin::Made, Body::Recovery(word)) = (record.origin, &record.statement.body) {
+                    self.count_word(n, word);
+                }
                 self.fresh.extend(record.statement.track());
                 self.claims_its_chain(n, record)?;
                 self.count(&id, record);
@@ -146,6 +150,20 @@ impl World {
         let right = claim.index.0 == place.ledger.len() as u64 && hash == Some(claim.head.hash);
         let early = self.config.mutant == Mutant::SpeakEarly;
         holds(right || early, "I11", || format!("{} claims a head that is not on its chain", place.id))
+    }
+
+    fn count_word(&mut self, n: usize, word: &Word) {
+        match word {
+            Word::Fence { .. } => {
+                self.places[n].restored = false; // from here on its ledger says that it recovers
+                self.tally.work("fences", 1);
+            }
+            Word::Fenced { recovering: true, .. } => self.tally.work("fences among those who recover", 1),
+            Word::Given(given) if given.track.is_some() => self.tally.work("tracks given back", 1),
+            Word::Resumed { last: true, .. } => self.tally.outcome("recovery finished"),
+            Word::Rollback => self.tally.work("rollbacks told", 1),
+            _ => {}
+        }
     }
 
     fn count(&mut self, id: &AgencyId, record: &StatementRecord) {

@@ -2,10 +2,12 @@
 
 use crate::clock::Clocks;
 use crate::engine::Remains;
+use crate::mutant::Mutant;
 use crate::place::Seen;
 use crate::queue::{Event, Side};
 use crate::violation::{Sound, Violation, holds};
 use crate::world::{Weather, World};
+use lienthong_core::node::Input;
 
 const MINUTE: u64 = 60_000;
 
@@ -18,6 +20,7 @@ impl World {
             Side::Process => self.streams.process.magnitude(20_000, 15 * MINUTE),
             Side::Clock => self.streams.clock.magnitude(30_000, 20 * MINUTE),
             Side::Disk => self.streams.disks[0].magnitude(5 * MINUTE, 120 * MINUTE),
+            Side::Copy => self.streams.copies.magnitude(MINUTE, 12 * MINUTE),
         };
         self.now + after
     }
@@ -44,6 +47,7 @@ impl World {
                 Ok(())
             }
             Side::Disk => self.strike_disk(),
+            Side::Copy => self.strike_copy(),
         }
     }
 
@@ -198,10 +202,26 @@ impl World {
         let live = place.state();
         let same = place.ledger.is_empty() || *live == place.asleep;
         holds(same, "replay", || format!("{id}: two replays of one ledger differ"))?;
+        self.recover_or_greet(n)?;
         self.trace.event(self.now, format_args!("{id}: starts with {} records", self.places[n].ledger.len()));
         self.tally.work("starts", 1);
         self.nats.open(n);
         self.look_soon(n);
         self.settle(n)
+    }
+
+    /// A node on an old copy recovers before it does anything else; others tell now and then that they are there.
+    fn recover_or_greet(&mut self, n: usize) -> Sound {
+        let greets = self.streams.copies.chance(100);
+        let place = &mut self.places[n];
+        let now = place.now(self.now);
+        let Some(node) = place.node.as_mut() else { return Ok(()) };
+        let recovers = place.restored && self.config.mutant != Mutant::RestoreInSilence;
+        if !recovers && (place.restored || !greets || place.ledger.is_empty() || node.state().recovering()) {
+            place.restored = false;
+            return Ok(());
+        }
+        let told = node.step(now, if recovers { Input::Recover } else { Input::Greet });
+        holds(told.is_ok(), "honest", || format!("{} does not begin: {told:?}", place.id))
     }
 }

@@ -22,6 +22,7 @@ mod people;
 pub mod place;
 pub mod queue;
 pub mod random;
+mod restore;
 pub mod run;
 pub mod tally;
 pub mod trace;

@@ -9,6 +9,7 @@ use crate::world::World;
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::delivery::courier::Trouble;
 use lienthong_core::node::Input;
+use lienthong_core::reason::Reason;
 use lienthong_core::statement::{Body, Statement};
 use lienthong_wire::envelope::{open_envelope, open_pack};
 use std::sync::Arc;
@@ -108,8 +109,10 @@ impl World {
                 content: opened.content,
                 trace: opened.trace.map(Arc::new),
             };
-            statements.push(arrival.statement.clone());
-            self.arrive(n, arrival)?;
+            let statement = arrival.statement.clone();
+            if self.arrive(n, arrival)? {
+                statements.push(statement);
+            }
         }
         let ack = Ack { id: taken.id, statements };
         if self.config.mutant == Mutant::AckEarly {
@@ -120,22 +123,28 @@ impl World {
         Ok(())
     }
 
-    /// No honest envelope is ever refused, in whatever order and however late it comes; and taking it twice is taking
-    /// it once (I8).
-    fn arrive(&mut self, n: usize, arrival: Arrival) -> Sound {
+    /// No honest envelope is ever refused, in whatever order and however late it comes, unless its maker has forgotten it
+    /// (I13); and taking it twice is taking it once (I8). Tells whether it was taken: who recovers lets things go.
+    fn arrive(&mut self, n: usize, arrival: Arrival) -> Sound<bool> {
         let kind = arrival.statement.body.kind().name();
-        let twice = self.streams.check.chance(120);
+        let word = matches!(arrival.statement.body, Body::Recovery(_));
+        let twice = self.streams.check.chance(120) && !word;
         self.trace.event(
             self.now,
             format_args!("{}: {kind} of {} {:?}", self.places[n].id, arrival.from, arrival.statement.sid()),
         );
         let place = &mut self.places[n];
         let now = place.now(self.now);
-        let Some(node) = place.node.as_mut() else { return Ok(()) };
+        let Some(node) = place.node.as_mut() else { return Ok(false) };
         let before = node.state().next;
         let again = twice.then(|| arrival.clone());
         let from = arrival.from.clone();
+        let recovered = node.state().recovering();
         let came = node.step(now, Input::Arrival(arrival));
+        if came == Err(Reason::Fenced) && self.truth.forgetful.contains(&from) {
+            self.tally.outcome("envelope of an earlier incarnation let go");
+            return Ok(false);
+        }
         holds(came.is_ok(), "honest", || format!("{} refuses a {kind} of {from}: {came:?}", place.id))?;
         let news = node.state().next != before;
         if let Some(again) = again {
@@ -145,7 +154,11 @@ impl World {
             holds(*node.state() == before, "I8", || format!("{}: a second {kind} writes", place.id))?;
         }
         self.tally.work(if news { "arrivals with news" } else { "arrivals without news" }, 1);
-        Ok(())
+        let recovers = recovered || self.places[n].state().recovering();
+        if recovers && !word {
+            self.tally.work("arrivals while it recovers", 1);
+        }
+        Ok(!recovers && !word)
     }
 
     /// The courier may forget a message: its effect is durable.

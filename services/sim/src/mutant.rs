@@ -15,14 +15,17 @@ pub enum Mutant {
     ForgetKeys,
     /// What the courier took once is never sent again: freed at level L0.
     FreeOnPubAck,
+    /// A node that comes back from an old copy goes on as if nothing had been.
+    RestoreInSilence,
 }
 
 impl Mutant {
     /// Every rule that can be broken, with its name on the command line.
-    pub const ALL: [(&'static str, Mutant); 4] = [
+    pub const ALL: [(&'static str, Mutant); 5] = [
         ("speak-early", Mutant::SpeakEarly),
         ("ack-early", Mutant::AckEarly),
         ("forget-keys", Mutant::ForgetKeys),
         ("free-on-puback", Mutant::FreeOnPubAck),
+        ("restore-in-silence", Mutant::RestoreInSilence),
     ];
 }

@@ -67,6 +67,10 @@ pub struct Place {
     pub clock: Clock,
     /// What was checked last.
     pub seen: Seen,
+    /// A copy of its disk.
+    pub copy: Option<Disk>,
+    /// Its disk is an old copy, and its fence is not yet on it.
+    pub restored: bool,
 }
 
 /// A commit on its way to the disk.
@@ -129,6 +133,8 @@ impl Place {
             paused_until: 0,
             clock,
             seen: Seen::default(),
+            copy: None,
+            restored: false,
         }
     }
 
@@ -140,6 +146,11 @@ impl Place {
     /// Its state: live, or as the disk says.
     pub fn state(&self) -> &State {
         self.node.as_ref().map_or(&self.asleep, Node::state)
+    }
+
+    /// Whether it recovers, or will as soon as it starts: it has no say in anything.
+    pub fn recovering(&self) -> bool {
+        self.restored || self.state().recovering()
     }
 
     /// The durable head.

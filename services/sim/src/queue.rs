@@ -43,11 +43,13 @@ pub enum Side {
     Clock,
     /// A disk, at rest.
     Disk,
+    /// A copy of a disk.
+    Copy,
 }
 
 impl Side {
     /// Every side.
-    pub const ALL: [Side; 5] = [Side::Net, Side::Nats, Side::Process, Side::Clock, Side::Disk];
+    pub const ALL: [Side; 6] = [Side::Net, Side::Nats, Side::Process, Side::Clock, Side::Disk, Side::Copy];
 }
 
 /// Events to come.

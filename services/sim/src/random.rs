@@ -27,6 +27,8 @@ pub enum Concern {
     Process = 8,
     /// Which checks are made in full.
     Check = 9,
+    /// Copies of disks, made and put back.
+    Copy = 10,
 }
 
 /// One stream of numbers.

@@ -3,7 +3,7 @@
 //! It knows nothing of the core's state. What it holds for impossible is a violation, whoever believes otherwise.
 
 use crate::violation::{Sound, holds, some};
-use lienthong_core::ids::{AgencyId, Digest, Sid, Tid, TrackId};
+use lienthong_core::ids::{AgencyId, Digest, Incarnation, Sid, Tid, TrackId};
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Body, Commitment, RefusalCause, Statement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,12 @@ pub struct Truth {
     effects: BTreeMap<(AgencyId, Arc<str>), Sid>,
     /// What each agency receipted or acknowledged.
     answered: BTreeSet<(AgencyId, Sid)>,
+    /// Every statement about a dossier that was ever durable, by predecessor; some may be forgotten everywhere.
+    pub(crate) ever: BTreeMap<Sid, Arc<Statement>>,
+    /// Fences that are durable: who let only which incarnation of whom pass.
+    pub(crate) fenced: BTreeMap<(AgencyId, AgencyId), Incarnation>,
+    /// Who came back from a copy.
+    pub(crate) forgetful: BTreeSet<AgencyId>,
 }
 
 /// Who has a dossier.
@@ -70,16 +76,19 @@ impl Truth {
         let Record::Statement(record) = record else { return Ok(()) };
         let statement = &*record.statement;
         self.has_bytes(me, record)?;
-        match record.origin {
-            Origin::Made => self.made(me, record)?,
-            Origin::Taken | Origin::Learned | Origin::Returned => {
-                let maker = &statement.claim.agency;
-                let there = self.disks.get(maker).is_some_and(|d| d.contains(&statement.sid()));
-                holds(there, "I6", || format!("{me} keeps a statement that {maker} has not on its disk"))?;
-            }
-        }
+        self.ever.insert(statement.sid(), record.statement.clone());
+        let found = match record.origin {
+            Origin::Made => self.made(me, record).map(|()| false)?,
+            Origin::Taken | Origin::Learned | Origin::Returned => self.kept(me, record)?,
+        };
         let new = self.disks.entry(me.clone()).or_default().insert(statement.sid());
-        holds(new, "I8", || format!("{me} keeps a {} twice", statement.body.kind().name()))
+        // An intake comes a second time when its content was given back after it, and who recovered asks for receipts anew.
+        let content = record.origin == Origin::Learned && record.content.is_some();
+        let receipt = matches!(statement.body, Body::Received(_)) && self.forgetful.contains(me);
+        holds(new || content || receipt, "I8", || {
+            format!("{me} keeps a {} twice", statement.body.kind().name())
+        })?;
+        if found { self.rebuild() } else { Ok(()) }
     }
 
     /// I3: what custody rests on comes with its bytes, and they are those of the commitment.
@@ -206,6 +215,13 @@ impl Truth {
             custody.custodian = me.clone();
         }
         Ok(())
+    }
+
+    /// What an agency did in the time it has forgotten, it may do again.
+    pub(crate) fn forget_answers(&mut self, me: &AgencyId, disk: &BTreeSet<Sid>) {
+        self.forgetful.insert(me.clone());
+        self.answered.retain(|(who, _)| who != me);
+        self.effects.retain(|(who, _), sid| who != me || disk.contains(sid));
     }
 
     /// Whether an agency has a statement on its disk.

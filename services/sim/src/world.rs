@@ -66,6 +66,8 @@ pub struct World {
     pub(crate) truth: Truth,
     /// What callers were told: the effect of each command.
     pub(crate) told: BTreeMap<(usize, Arc<str>), (Sid, LedgerIndex)>,
+    /// Statements that were acknowledged and then lost with a copy, by agency.
+    pub(crate) owed: BTreeSet<(usize, Sid)>,
     /// Tracks of which something became durable since the last check.
     pub(crate) fresh: BTreeSet<TrackId>,
     /// Offers that were on their way when the courier lost its store.
@@ -92,6 +94,7 @@ pub(crate) struct Streams {
     pub(crate) clock: Stream,
     pub(crate) officer: Stream,
     pub(crate) check: Stream,
+    pub(crate) copies: Stream,
 }
 
 /// The k of "crash at the k-th commit" goes round below this; runs are longer.
@@ -118,6 +121,7 @@ impl World {
             dossiers: vec![Dossier::default(); config.dossiers],
             truth: Truth::default(),
             told: BTreeMap::new(),
+            owed: BTreeSet::new(),
             fresh: BTreeSet::new(),
             wiped: BTreeSet::new(),
             taken: BTreeSet::new(),
@@ -129,6 +133,7 @@ impl World {
                 clock,
                 officer: stream(Concern::Officer, u64::MAX),
                 check: stream(Concern::Check, 0),
+                copies: stream(Concern::Copy, 0),
             },
             commits: 0,
             planned: (1 + seed % PLANNED, Fate::CRASHES[(seed / PLANNED % 4) as usize]),

@@ -270,11 +270,18 @@ impl<C: Codec> Node<C> {
             if self.state.recovering() {
                 continue;
             }
+            self.resumed_at = Some(index);
             for (peer, _) in asking.peers() {
                 let said = self.answer(peer.clone(), index);
                 self.pending.spoken.push(said);
             }
         }
+    }
+
+    /// Whether no row may be sent: in a recovery, and until its end is durable, which vouches for what is sent then.
+    pub(super) fn is_silent(&self) -> bool {
+        let resuming = self.resumed_at.is_some_and(|at| self.state.durable.size <= at.0);
+        self.state.recovering() || resuming
     }
 
     /// When there is something to say of a recovery, here or to a peer in one.
