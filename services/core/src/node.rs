@@ -32,9 +32,9 @@ use crate::ids::{AgencyId, Digest, Incarnation, Instant, LedgerIndex, Sid, Track
 use crate::limits;
 use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, Quarantined, Record, StatementRecord};
-use crate::recovery::Word;
 use crate::recovery::asking::Asking;
 use crate::recovery::giving::{Gathering, Gift};
+use crate::recovery::{Nonce, Word};
 use crate::statement::{AckItem, Body, Claim, Kind, ReceivedItem, Statement};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -52,6 +52,7 @@ pub struct Node<C> {
     pending: Pending,
     flights: VecDeque<InFlight>,
     quarantined_per_peer: usize,
+    nonce: Nonce,
     asking: Option<Asking>,
     recovered: Option<Recovered>,
     resumed_at: Option<LedgerIndex>,
@@ -117,6 +118,7 @@ impl<C: Codec> Node<C> {
             pending,
             flights,
             quarantined_per_peer,
+            nonce: [0; 16],
             asking: None,
             recovered: None,
             resumed_at: None,
@@ -129,6 +131,13 @@ impl<C: Codec> Node<C> {
     #[must_use]
     pub fn with_quarantine_of(mut self, per_peer: usize) -> Self {
         self.quarantined_per_peer = per_peer;
+        self
+    }
+
+    /// Sets what makes the fences of this start differ from those of any other: drawn at random by the caller.
+    #[must_use]
+    pub fn with_nonce(mut self, nonce: Nonce) -> Self {
+        self.nonce = nonce;
         self
     }
 
@@ -257,7 +266,7 @@ impl<C: Codec> Node<C> {
         let claim = Claim {
             agency: self.state.me.clone(),
             incarnation: match &make.body {
-                Body::Recovery(Word::Fence { incarnation }) => *incarnation,
+                Body::Recovery(Word::Fence { incarnation, .. }) => *incarnation,
                 _ => self.state.incarnation,
             },
             index: self.state.next,
@@ -394,6 +403,9 @@ impl<C: Codec> Node<C> {
             None => Vec::new(),
         };
         let content = track.content.filter(|_| is_offer_to_receiver);
+        if is_offer_to_receiver && track.commitment.is_some() && content.is_none() {
+            return None; // lost with an old copy: it can only be recalled
+        }
         let lane = match row.kind {
             Kind::Offer if is_offer_to_receiver => Lane::Offer,
             Kind::Accept | Kind::Refuse => Lane::Answer,

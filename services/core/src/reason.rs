@@ -37,6 +37,7 @@ pub enum Reason {
     IdempotencyConflict = 314,
     CodesExhausted = 315,
     TrailTooLarge = 316,
+    ContentLost = 317,
 
     BadSignature = 401,
     UnknownKey = 402,
@@ -61,7 +62,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 48] = {
+    pub const ALL: [Reason; 49] = {
         use Reason::*;
         [
             FieldMissing,
@@ -94,6 +95,7 @@ impl Reason {
             IdempotencyConflict,
             CodesExhausted,
             TrailTooLarge,
+            ContentLost,
             BadSignature,
             UnknownKey,
             MalformedStatement,

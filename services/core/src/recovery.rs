@@ -31,6 +31,9 @@ pub enum Word {
     Fence {
         /// The new incarnation, which is also that of the claim.
         incarnation: Incarnation,
+        /// Drawn at each start: without it a copy that is put back twice, with a clock that stands, would say the same
+        /// FENCE twice, and the second would be taken for the first.
+        nonce: Nonce,
     },
     /// Answer to a FENCE, durable before it is said.
     Fenced {
@@ -159,6 +162,9 @@ pub struct Memory {
     /// Of each peer that was heard.
     pub pins: BTreeMap<crate::ids::AgencyId, Pin>,
 }
+
+/// What makes two fences differ.
+pub type Nonce = [u8; 16];
 
 /// A day as in dossier codes.
 pub type Digits = [u8; 6];

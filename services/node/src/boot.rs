@@ -148,7 +148,7 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
             Some(state) if head.size > 0 => Node::recover(state, [], head, parts, clock.now()),
             _ => Node::open(agency.clone(), WireCodec, core.clone(), timing, clock.now()),
         };
-        let node = node.with_quarantine_of(config.limits.quarantine_per_peer);
+        let node = node.with_quarantine_of(config.limits.quarantine_per_peer).with_nonce(drawn()?);
         let name = directory.agency(&agency).map_or_else(String::new, |a| a.name.clone());
         hosts.insert(agency, Host { node, name, signer });
     }
@@ -166,6 +166,16 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
         replayed: replayed.records,
         unverified_before: replayed.from,
     })
+}
+
+/// What makes a fence of this start differ from those of any other.
+fn drawn() -> Result<lienthong_core::recovery::Nonce, BootError> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|e| BootError::Io {
+        attempted: "draw a nonce",
+        source: std::io::Error::other(e.to_string()),
+    })?;
+    Ok(nonce)
 }
 
 fn read_directory(path: &Path) -> Result<(Arc<str>, DirectoryFile), BootError> {

@@ -79,7 +79,11 @@ impl World {
                 let there = self.cast.number(to).and_then(|n| self.places[n].state().track(&row.track));
                 let in_inbox = there.is_some_and(|t| t.phase == Phase::Inbox(row.sid));
                 holds(row.awaits == Awaits::Decision && in_inbox, "L1", || {
-                    format!("{}: a {} for {to} waits for {:?}", place.id, row.kind.name(), row.awaits)
+                    let (kind, phase) = (row.kind.name(), there.map(|t| t.phase));
+                    format!(
+                        "{}: {kind} {:?} for {to} waits for {:?} and is {phase:?}",
+                        place.id, row.sid, row.awaits
+                    )
                 })?;
             }
         }

@@ -195,7 +195,9 @@ impl World {
             place.directory = self.cast.epochs[1].clone();
         }
         let id = place.id.clone();
-        place.start(self.now, &self.cast).map_err(|d| Violation {
+        let mut nonce = [0; 16];
+        self.streams.copies.fill(&mut nonce);
+        place.start(self.now, &self.cast, nonce).map_err(|d| Violation {
             invariant: "P1",
             what: format!("{id} refuses to start: byte {}, {}", d.at, d.what),
         })?;

@@ -186,7 +186,9 @@ impl World {
             Body::Received(items) => items.iter().all(|item| {
                 let track = place.state().transfers.get(&item.tid).and_then(|id| place.state().track(id));
                 let receipt = track.and_then(|t| t.transfers.get(&item.tid)).and_then(|t| t.receipt);
-                receipt.is_some_and(|index| index.0 < durable)
+                // The fence of its maker makes it void at once.
+                let void = self.truth.forgetful.contains(&statement.claim.agency);
+                receipt.map_or(void, |index| index.0 < durable)
             }),
             Body::Ack(items) => {
                 let waits = |sid| place.state().outbox.awaiting_ack(sid, &statement.claim.agency).is_some();

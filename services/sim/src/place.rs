@@ -17,6 +17,7 @@ use lienthong_core::ids::{AgencyId, Head, Instant, LedgerIndex, Sid, TrackId};
 use lienthong_core::node::{Answer, Dispatch, Input, Node, Now};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::recovery::Nonce;
 use lienthong_core::statement::Statement;
 use lienthong_wire::chain::payload_hash;
 use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
@@ -163,18 +164,19 @@ impl Place {
     ///
     /// # Errors
     /// When the disk is damaged: it refuses.
-    pub fn start(&mut self, now: u64, cast: &Cast) -> Result<(), Damage> {
+    pub fn start(&mut self, now: u64, cast: &Cast, nonce: Nonce) -> Result<(), Damage> {
         self.ledger = self.disk.open(&self.id)?;
         self.verifier = Verifier::new(cast.keys.clone());
         let now = self.now(now);
         let seat = (WireCodec, self.directory.clone(), TIMING);
         let empty = State::new(self.id.clone());
         let records = self.ledger.iter().map(|kept| kept.record.clone());
-        self.node = Some(if self.ledger.is_empty() {
+        let node = if self.ledger.is_empty() {
             Node::open(self.id.clone(), seat.0, seat.1, seat.2, now)
         } else {
             Node::recover(empty, records, self.head(), seat, now)
-        });
+        };
+        self.node = Some(node.with_nonce(nonce));
         Ok(())
     }
 

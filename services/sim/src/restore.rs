@@ -3,16 +3,17 @@
 
 use crate::disk::Kept;
 use crate::engine::Remains;
-use crate::place::Seen;
+use crate::place::{Place, Seen};
 use crate::queue::Event;
 use crate::truth::{Custody, Handed, Truth};
 use crate::violation::{Sound, Violation, holds};
 use crate::world::World;
 use lienthong_core::custody::spine::Walk;
+use lienthong_core::custody::track::{Phase, Track};
 use lienthong_core::ids::{AgencyId, Incarnation, Sid};
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::recovery::Word;
-use lienthong_core::statement::{Body, Kind, Statement};
+use lienthong_core::statement::{Body, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -79,14 +80,25 @@ impl World {
         }
     }
 
-    /// What was acknowledged, lost with a copy and known to anybody else is back.
+    /// What was acknowledged, lost with a copy and known to anybody else is back, and so is each content (I3).
     pub(crate) fn everything_came_back(&self) -> Sound {
-        self.owed.iter().try_for_each(|(n, sid)| {
-            let (id, elsewhere) = (&self.places[*n].id, self.truth.is_anywhere(sid));
-            let kind = self.truth.ever.get(sid).map(|s| s.body.kind());
-            let wanted = elsewhere && kind.is_some_and(|k| k != Kind::Cancel);
+        for place in &self.places {
+            let custodian = |t: &Track| matches!(t.phase, Phase::Held | Phase::Offered(_) | Phase::Inbox(_));
+            let lacks = place.state().tracks.iter().filter(|(_, t)| custodian(t) && t.content.is_none());
+            for (id, _) in lacks {
+                let content = |p: &&Place| p.state().track(id).is_some_and(|t| t.content.is_some());
+                let elsewhere = self.places.iter().find(content).map(|p| p.id.clone());
+                holds(elsewhere.is_none(), "I3", || {
+                    format!("{} lacks a content that {elsewhere:?} has", place.id)
+                })?;
+            }
+        }
+        // What follows something that is gone everywhere has no place any more.
+        let spines = self.truth.spines()?;
+        self.owed.iter().filter(|(_, sid)| spines.contains(sid)).try_for_each(|(n, sid)| {
+            let (id, kind) = (&self.places[*n].id, self.truth.ever.get(sid).map(|s| s.body.kind()));
             let back = self.truth.has(id, sid);
-            holds(back || !wanted, "R2", || format!("a {kind:?} of {id} was lost and did not come back"))
+            holds(back, "R2", || format!("a {kind:?} of {id} was lost and did not come back"))
         })
     }
 }
@@ -109,7 +121,7 @@ impl Truth {
 
     /// A fence is durable.
     pub(crate) fn note_fence(&mut self, me: &AgencyId, record: &StatementRecord) {
-        if let (Origin::Taken, Body::Recovery(Word::Fence { incarnation })) =
+        if let (Origin::Taken, Body::Recovery(Word::Fence { incarnation, .. })) =
             (record.origin, &record.statement.body)
         {
             self.fenced.insert((me.clone(), record.statement.claim.agency.clone()), *incarnation);
@@ -149,19 +161,29 @@ impl Truth {
         Ok(true)
     }
 
+    /// Every statement that has its place on a spine.
+    fn spines(&self) -> Sound<BTreeSet<Sid>> {
+        let (statements, mut spines) = (self.left(), BTreeSet::new());
+        let behind = by_predecessor(&statements);
+        for intake in statements.iter().filter(|s| matches!(s.body, Body::Intake(_))) {
+            custody(intake, &behind, &mut spines)?;
+        }
+        Ok(spines)
+    }
+
+    /// What is left on any disk.
+    fn left(&self) -> Vec<Arc<Statement>> {
+        let alive: BTreeSet<&Sid> = self.disks.values().flatten().collect();
+        self.ever.iter().filter(|(sid, _)| alive.contains(sid)).map(|(_, s)| s.clone()).collect()
+    }
+
     /// Who has what, from all disks together.
     pub(crate) fn rebuild(&mut self) -> Sound {
-        let alive: BTreeSet<Sid> = self.disks.values().flatten().copied().collect();
-        let statements = self.ever.iter().filter(|(sid, _)| alive.contains(*sid)).map(|(_, s)| s.clone());
-        let statements: Vec<Arc<Statement>> = statements.collect();
-        let mut behind: BTreeMap<Sid, Vec<&Statement>> = BTreeMap::new();
-        for statement in &statements {
-            if let Some(prev) = statement.body.prev() {
-                behind.entry(prev).or_default().push(statement);
-            }
-        }
+        let statements = self.left();
+        let behind = by_predecessor(&statements);
         let intakes = statements.iter().filter(|s| matches!(s.body, Body::Intake(_)));
-        let dossiers = intakes.map(|intake| custody(intake, &behind).map(|c| (intake.sid(), c)));
+        let dossiers =
+            intakes.map(|i| custody(i, &behind, &mut BTreeSet::new()).map(|custody| (i.sid(), custody)));
         self.dossiers = dossiers.collect::<Sound<_>>()?;
         let recalled = statements.iter().filter_map(|s| match &s.body {
             Body::Cancel(b) => Some(b.tid),
@@ -199,8 +221,23 @@ fn decision(
     })
 }
 
+fn by_predecessor(statements: &[Arc<Statement>]) -> BTreeMap<Sid, Vec<&Statement>> {
+    let mut behind: BTreeMap<Sid, Vec<&Statement>> = BTreeMap::new();
+    for statement in statements {
+        if let Some(prev) = statement.body.prev() {
+            behind.entry(prev).or_default().push(statement);
+        }
+    }
+    behind
+}
+
 /// Walks a spine over all that is left of it.
-fn custody(intake: &Arc<Statement>, behind: &BTreeMap<Sid, Vec<&Statement>>) -> Sound<Custody> {
+fn custody(
+    intake: &Arc<Statement>,
+    behind: &BTreeMap<Sid, Vec<&Statement>>,
+    spine: &mut BTreeSet<Sid>,
+) -> Sound<Custody> {
+    spine.insert(intake.sid());
     let no_intake =
         |_| Violation { invariant: "I10", what: "a dossier does not begin with its intake".into() };
     let mut walk = Walk::begin(intake).map_err(no_intake)?;
@@ -212,6 +249,7 @@ fn custody(intake: &Arc<Statement>, behind: &BTreeMap<Sid, Vec<&Statement>>) -> 
         let Some(next) = fit.first() else { break };
         walk.step(next).map_err(|b| Violation { invariant: "I10", what: b.to_string() })?;
         length += 1;
+        spine.insert(next.sid());
     }
     let content = match &intake.body {
         Body::Intake(intake) => intake.content.clone(),

@@ -21,7 +21,7 @@ fn play(seeds: Range<u64>) {
 }
 
 /// What must have happened, for each 100 seeds.
-const ENOUGH: [(Kind, &str, u64); 26] = [
+const ENOUGH: [(Kind, &str, u64); 31] = [
     (Kind::Outcome, "hop accepted", 3_000),
     (Kind::Outcome, "hop refused", 1_000),
     (Kind::Outcome, "hop refused by the directory", 100),
@@ -48,6 +48,11 @@ const ENOUGH: [(Kind, &str, u64); 26] = [
     (Kind::Fault, "crash at the k-th commit", 80),
     (Kind::Fault, "disk full", 50),
     (Kind::Work, "evidence files judged", 1_000),
+    (Kind::Fault, "old copy put back", 50),
+    (Kind::Outcome, "recovery finished", 45),
+    (Kind::Outcome, "envelope of an earlier incarnation let go", 100),
+    (Kind::Work, "fences among those who recover", 40),
+    (Kind::Work, "tracks given back", 1_500),
 ];
 
 fn enough(tally: &Tally, seeds: u64) {

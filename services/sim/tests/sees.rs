@@ -58,3 +58,10 @@ fn doing_a_command_twice_is_found() {
 fn freeing_what_only_the_courier_took_is_found() {
     assert_eq!(found(Mutant::FreeOnPubAck), "L1");
 }
+
+/// protocol.md 6: without a fence the copy believes that it still has what it gave away.
+#[test]
+fn an_old_copy_that_goes_on_in_silence_is_found() {
+    let invariant = found(Mutant::RestoreInSilence);
+    assert!(["I1", "I2", "I4", "I6", "I13", "I14", "honest", "L1"].contains(&invariant), "{invariant}");
+}

@@ -3,7 +3,7 @@
 use super::state::State;
 use super::track::{Phase, Track, Transfer};
 use crate::delivery::outbox::Awaits;
-use crate::ids::{LedgerIndex, Tid, TrackId};
+use crate::ids::{Incarnation, LedgerIndex, Tid, TrackId};
 
 /// An invariant that does not hold, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,9 @@ impl State {
 
     /// Checks one track.
     pub fn check_track(&self, id: &TrackId, track: &Track) -> Result<(), Violation> {
-        // While an agency recovers, contents come back one by one.
-        let has_bytes = track.commitment.is_none() || track.content.is_some() || self.recovering();
+        // Who came back from an old copy has the contents that somebody else had.
+        let has_bytes =
+            track.commitment.is_none() || track.content.is_some() || self.incarnation > Incarnation(0);
         match track.phase {
             Phase::Held => expect(has_bytes, "I3", "held without content", id)?,
             Phase::Offered(tid) => {

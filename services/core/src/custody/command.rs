@@ -246,6 +246,9 @@ fn offer_body(state: &State, directory: &Directory, offer: OfferTo) -> Result<Bo
     if held.hop.0 >= limits::HOPS {
         return Err(Reason::TooManyHops);
     }
+    if held.commitment.is_some() && held.content.is_none() {
+        return Err(Reason::ContentLost);
+    }
     // An OFFER that fits no envelope would lock the dossier for ever.
     let content = held.commitment.as_ref().map_or(0, |c| c.length as usize);
     if held.spine_bytes() + content > limits::OFFER_BYTES {

@@ -41,17 +41,16 @@ impl<C: Codec> Node<C> {
         self.recovered
     }
 
-    /// Begins a recovery, or does nothing where one is under way.
+    /// Begins a recovery. One that is under way begins anew, above: the copy may have been made in the middle of it, and
+    /// then its fence lets pass what was said after its end.
     pub(super) fn fence_myself(&mut self, now: Now) -> LedgerIndex {
-        match self.state.memory.recovery {
-            Some(recovery) => recovery.fence,
-            None => self.fence_above(now, self.state.incarnation),
-        }
+        self.fence_above(now, self.state.incarnation)
     }
 
     fn fence_above(&mut self, now: Now, highest: Incarnation) -> LedgerIndex {
         let incarnation = Incarnation(highest.max(self.state.incarnation).0 + 1);
-        let fence = self.speak(now, Body::Recovery(Word::Fence { incarnation }));
+        let nonce = self.nonce;
+        let fence = self.speak(now, Body::Recovery(Word::Fence { incarnation, nonce }));
         self.ask_anew(now);
         fence
     }
@@ -91,10 +90,10 @@ impl<C: Codec> Node<C> {
         let fence = self.state.memory.fences.get(from);
         let (min, fence) = fence.map_or((Incarnation(0), None), |f| (f.min, f.fence));
         match word {
-            Word::Fence { incarnation } if *incarnation != claim.incarnation => {
+            Word::Fence { incarnation, .. } if *incarnation != claim.incarnation => {
                 return Err(Reason::MalformedStatement);
             }
-            Word::Fence { incarnation } => self.fenced_by(now, arrival, *incarnation, fence),
+            Word::Fence { incarnation, .. } => self.fenced_by(now, arrival, *incarnation, fence),
             Word::Fenced { incarnation, taken, held, recovering } => {
                 if self.state.memory.recovery.is_none_or(|r| r.incarnation != *incarnation) {
                     return Ok(Answer::Nothing);

@@ -14,8 +14,8 @@ impl State {
         let (claim, sid) = (&statement.claim, statement.sid());
         let mine = claim.agency == self.me;
         match word {
-            Word::Fence { incarnation } if mine => self.begin_recovery(index, claim, *incarnation),
-            Word::Fence { incarnation } => {
+            Word::Fence { incarnation, .. } if mine => self.begin_recovery(index, claim, *incarnation),
+            Word::Fence { incarnation, .. } => {
                 self.memory.raise(&claim.agency, *incarnation, Some(sid));
                 self.void_receipts(Some(&claim.agency.clone()));
             }

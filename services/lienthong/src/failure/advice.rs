@@ -63,6 +63,10 @@ fn about_custody(reason: Reason) -> Advice {
             "yêu cầu mới cần --key mới; bỏ --key thì có khóa mới.",
             "use a new --key for a new request; leave it away and one is made.",
         ),
+        R::ContentLost => (
+            "đề nghị công dân nộp lại thành hồ sơ mới, rồi kết thúc hồ sơ này.",
+            "ask the applicant to hand it in again as a new dossier, and complete this one.",
+        ),
         R::CodesExhausted => (
             "hết số của ngày hôm nay; ngày mai có dãy số mới.",
             "the counter of this day is at its end; the next day has a new one.",

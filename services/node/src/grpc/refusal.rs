@@ -110,6 +110,7 @@ pub fn code(reason: Reason) -> Code {
         | R::HandOffToSelf
         | R::TooManyHops
         | R::TrailTooLarge
+        | R::ContentLost
         | R::TooManyNotes => Code::FailedPrecondition,
         R::BadSignature
         | R::UnknownKey

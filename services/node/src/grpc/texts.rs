@@ -159,6 +159,10 @@ fn custody(reason: Reason) -> (&'static str, &'static str) {
             "Quá trình luân chuyển của hồ sơ đã quá lớn để chuyển tiếp hoặc xuất chứng cứ. Hãy hoàn thành tại cơ quan đang giữ và báo quản trị.",
             "The dossier's trail is too large to be handed on with its content, or to be exported. Complete it where it is, and tell the operator.",
         ),
+        Reason::ContentLost => (
+            "Nội dung của hồ sơ đã mất khi nút khôi phục từ bản sao cũ, và không nơi nào khác có. Quá trình luân chuyển vẫn nguyên vẹn; hãy đề nghị công dân nộp lại nội dung thành hồ sơ mới.",
+            "The dossier's content was lost with an old copy of this node, and nobody else has it. Its trail is whole; ask the applicant to hand the content in again as a new dossier.",
+        ),
         _ => (
             "Số hồ sơ trong ngày đã hết. Hãy nhập mã hồ sơ.",
             "The day's dossier numbers are used up. Give a dossier code.",

@@ -14,7 +14,9 @@ const MALFORMED: Reason = Reason::MalformedStatement;
 
 pub(super) fn of_word(word: &Word) -> Said {
     match word {
-        Word::Fence { incarnation } => Said::Fence(v1::Fence { incarnation: incarnation.0 }),
+        Word::Fence { incarnation, nonce } => {
+            Said::Fence(v1::Fence { incarnation: incarnation.0, nonce: nonce.to_vec().into() })
+        }
         Word::Fenced { incarnation, taken, held, recovering } => Said::Fenced(v1::Fenced {
             incarnation: incarnation.0,
             taken: *taken,
@@ -71,7 +73,10 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
 
 pub(super) fn word(said: Said) -> Result<Word, Reason> {
     Ok(match said {
-        Said::Fence(m) => Word::Fence { incarnation: Incarnation(m.incarnation) },
+        Said::Fence(m) => Word::Fence {
+            incarnation: Incarnation(m.incarnation),
+            nonce: m.nonce[..].try_into().map_err(|_| MALFORMED)?,
+        },
         Said::Fenced(m) => Word::Fenced {
             incarnation: Incarnation(m.incarnation),
             taken: m.taken,
