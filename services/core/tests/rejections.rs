@@ -242,6 +242,23 @@ fn an_offer_by_somebody_who_has_nothing() {
     assert!(matches!(world.state(&a).track(&track).unwrap().phase, Phase::Offered(_)));
 }
 
+/// What floats is only a claim: no screen may show a stranger's OFFER as where the dossier went.
+#[test]
+fn a_stray_offer_is_no_hand_off() {
+    let (mut world, a, b, track) = offered();
+    let genuine = letter(&world, Kind::Offer);
+    let Body::Offer(right) = world.letters[genuine].statement.body.clone() else { panic!("no offer") };
+    let stray = Offer { prev: Digest([7; 32]), hop: Hop(200), to: id("c"), ..right };
+    let number = world.forge(&id("c"), &a, Body::Offer(stray), None);
+    world.deliver(number).unwrap().unwrap();
+    let known = world.state(&a).track(&track).unwrap();
+    assert_eq!((known.transfers.len(), known.hop), (2, Hop(1)), "it is kept and changes nothing");
+    assert_eq!(known.last_transfer().unwrap().1.to, b);
+    world.deliver_all().unwrap();
+    accept(&mut world, &b, track);
+    world.heal().unwrap();
+}
+
 #[test]
 fn quarantine_is_bounded_for_each_peer() {
     let mut world = World::new(&["a", "b", "c"]);

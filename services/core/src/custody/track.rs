@@ -207,9 +207,16 @@ impl Track {
         self.standing().holder
     }
 
-    /// The transfer with the highest hop.
+    /// The last hand-off on the spine. An OFFER that floats is only somebody's claim.
     pub fn last_transfer(&self) -> Option<(&Tid, &Transfer)> {
-        self.transfers.iter().max_by_key(|(_, t)| t.hop)
+        let mut at = Some(self.standing().tip);
+        while let Some(entry) = at.and_then(|sid| self.entry(&sid)) {
+            if let Some(last) = self.transfers.get_key_value(&entry.sid) {
+                return Some(last);
+            }
+            at = entry.prev;
+        }
+        None
     }
 
     /// The commitment's digest.
