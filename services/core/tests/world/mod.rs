@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
 pub mod codec;
+pub mod mirror;
 pub mod network;
 pub mod people;
 pub mod truth;
@@ -17,6 +18,7 @@ use lienthong_core::node::{Answer, Input, Node, Now};
 use lienthong_core::record::{Origin, Record};
 use lienthong_core::statement::{Body, Statement};
 use lienthong_core::{custody::state::State, reason::Reason};
+use mirror::Mirror;
 use network::{Letter, Mailbox};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub struct Place {
     pub head: Head,
     /// Batches taken and not durable.
     pub flights: VecDeque<Vec<Record>>,
+    /// What the queues were told.
+    pub mirror: Mirror,
     pub mailbox: Mailbox,
     /// Added to the true time.
     pub clock_ms: i64,
@@ -125,6 +129,7 @@ impl World {
             ledger: Vec::new(),
             head: Head::EMPTY,
             flights: VecDeque::new(),
+            mirror: Mirror::default(),
             mailbox: Mailbox::Open,
             clock_ms: 0,
             process,
@@ -146,12 +151,14 @@ impl World {
         let (me, directory) = (place.id.clone(), place.directory.clone());
         place.flights.clear();
         place.mailbox = Mailbox::Open;
-        place.node = Some(if place.ledger.is_empty() {
+        let node = if place.ledger.is_empty() {
             Node::open(me, Plain, directory, TIMING, now)
         } else {
             let seat = (Plain, directory, TIMING);
             Node::recover(State::new(me), place.ledger.iter().cloned(), place.head, seat, now)
-        });
+        };
+        place.mirror = Mirror::of(node.state());
+        place.node = Some(node);
         let process = place.process;
         self.pump(process)
     }
@@ -209,7 +216,9 @@ impl World {
             for id in self.hosted(process) {
                 let now = self.now(&id);
                 let place = self.at_mut(&id);
-                let Some(batch) = place.node.as_mut().and_then(|n| n.batch(now)) else { continue };
+                let Some(node) = place.node.as_mut() else { continue };
+                let Some(batch) = node.batch(now) else { continue };
+                place.mirror.follow(&batch, node.state())?;
                 let waiting: usize = place.flights.iter().map(Vec::len).sum();
                 if batch.first.0 != (place.ledger.len() + waiting) as u64 {
                     return Err(format!("{id}: a batch does not follow the one before"));

@@ -4,10 +4,10 @@ use super::{Fault, World};
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::delivery::courier::Trouble;
 use lienthong_core::ids::{AgencyId, LedgerIndex, WallMs};
-use lienthong_core::node::{Dispatch, Input};
+use lienthong_core::node::{Dispatch, Input, Lane};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Quarantined, Record, StatementRecord};
-use lienthong_core::statement::{Kind, Statement};
+use lienthong_core::statement::{Body, Kind, Statement};
 use std::sync::Arc;
 
 /// An envelope on the network.
@@ -45,6 +45,7 @@ impl World {
     /// Puts what a node may say on the network. What is not in its ledger was spoken too early.
     pub fn post(&mut self, from: &AgencyId, dispatches: Vec<Dispatch>) -> Result<(), Fault> {
         for dispatch in dispatches {
+            self.travels_well(&dispatch)?;
             let certificate: Result<_, Fault> =
                 dispatch.certificate.iter().map(|i| Ok(self.kept(from, *i)?.statement.clone())).collect();
             let content = match dispatch.content {
@@ -75,6 +76,34 @@ impl World {
             node.step(now, said).map_err(|r| format!("trouble was refused: {r:?}"))?;
         }
         Ok(())
+    }
+
+    /// Each statement goes on its lane, with the certificate its receiver needs and no other, and the content goes to
+    /// the one agency it is offered to: to nobody's copy.
+    fn travels_well(&self, dispatch: &Dispatch) -> Result<(), Fault> {
+        let statement = &self.kept(&dispatch.from, dispatch.statement)?.statement;
+        let (lane, before, bytes) = match &statement.body {
+            Body::Offer(offer) if offer.to == dispatch.to => {
+                (Lane::Offer, Some(offer.prev), offer.content.is_some())
+            }
+            Body::Accept(_) | Body::Refuse(_) | Body::Received(_) | Body::Ack(_) => {
+                (Lane::Answer, None, false)
+            }
+            Body::Cancel(cancel) => (Lane::Ctl, Some(cancel.tid), false),
+            Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
+                (Lane::Ctl, None, false)
+            }
+            Body::Recovery(_) => return Ok(()), // what one carries is its own matter
+            Body::Intake(_) | Body::Checkpoint { .. } => return Err("an intake or a checkpoint left".into()),
+        };
+        let last = dispatch.certificate.last();
+        let last = last.map(|i| self.kept(&dispatch.from, *i).map(|r| r.statement.sid())).transpose()?;
+        if (dispatch.lane, last, dispatch.content.is_some()) == (lane, before, bytes) {
+            Ok(())
+        } else {
+            let kind = statement.body.kind().name();
+            Err(format!("{} to {} went the wrong way: {dispatch:?}", kind, dispatch.to))
+        }
     }
 
     fn kept(&self, id: &AgencyId, index: LedgerIndex) -> Result<&StatementRecord, Fault> {

@@ -6,9 +6,10 @@ use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::{Phase, Track};
 use lienthong_core::delivery::outbox::Awaits;
-use lienthong_core::ids::{AgencyId, Tid, TrackId};
+use lienthong_core::ids::{AgencyId, Hop, Tid, TrackId};
 use lienthong_core::node::Node;
 use lienthong_core::record::Record;
+use lienthong_core::statement::Body;
 use std::collections::BTreeSet;
 
 impl World {
@@ -28,6 +29,7 @@ impl World {
             node.check().map_err(|v| format!("{}: {} {}", place.id, v.invariant, v.what))?;
             for track in node.state().tracks.values() {
                 self.has_bytes(&place.id, track)?;
+                self.registers(&place.id, track)?;
             }
         }
         self.tracks().into_iter().try_for_each(|track| self.custodian(track).map(|_| ()))
@@ -44,6 +46,40 @@ impl World {
             }
             Some(_) => Err(format!("I3: {id} acts on another content")),
         }
+    }
+
+    /// Each register says what the statement says that is named for it, and that is the receiver's. What an agency
+    /// answered, it finds again beside what it answered.
+    fn registers(&self, id: &AgencyId, track: &Track) -> Result<(), Fault> {
+        for (tid, transfer) in &track.transfers {
+            let Some(outcome) = transfer.outcome else { continue };
+            let Some(decision) = self.statement(id, outcome.index) else { continue }; // not yet durable
+            let refused = match &decision.body {
+                Body::Accept(accept) if accept.tid == *tid => None,
+                Body::Refuse(refuse) if refuse.tid == *tid => Some(refuse.cause),
+                _ => return Err(format!("I4: {id} takes another statement for the decision on {tid:?}")),
+            };
+            let right = decision.sid() == outcome.sid && decision.claim.agency == transfer.to;
+            if !right || outcome.refused != refused {
+                return Err(format!("I4: {id} reads the decision on {tid:?} as {outcome:?}"));
+            }
+        }
+        for entry in &track.entries {
+            let receipt = track.transfers.get(&entry.sid).filter(|t| t.to == *id).and_then(|t| t.receipt);
+            if receipt.is_some() && entry.answer != receipt {
+                return Err(format!("{id} does not find its receipt again"));
+            }
+            let Some(answer) = entry.answer.and_then(|index| self.statement(id, index)) else { continue };
+            let covers = match &answer.body {
+                Body::Received(items) => items.iter().any(|item| item.tid == entry.sid),
+                Body::Ack(items) => items.iter().any(|item| item.sid == entry.sid),
+                _ => false,
+            };
+            if answer.claim.agency != *id || !covers {
+                return Err(format!("{id} takes another's statement for its answer to {:?}", entry.sid));
+            }
+        }
+        Ok(())
     }
 
     /// The one custodian: who holds it, or has offered it to somebody who has not accepted.
@@ -127,6 +163,10 @@ impl World {
             && walk.hop == standing.hop
             && walk.open.as_ref().map(|(tid, _)| *tid) == standing.open
             && walk.closed == standing.returned.is_some();
+        let last = track.last_transfer().map_or(Hop(0), |(_, t)| t.hop);
+        if last != standing.hop {
+            return Err(format!("{id} takes hop {} for the last", last.0));
+        }
         if !same || walk.holder != *custodian {
             return Err(format!("I14: the ledger of {id} proves {}, not {custodian}", walk.holder));
         }
