@@ -5,10 +5,12 @@
 mod world;
 
 use lienthong_core::custody::track::{Phase, Track};
-use lienthong_core::ids::{Digest, Hop, TrackId};
+use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
 use lienthong_core::node::Answer;
 use lienthong_core::reason::Reason;
-use lienthong_core::statement::{Accept, Body, Cancel, Completed, Note, Resolution};
+use lienthong_core::statement::{
+    Accept, Body, Cancel, Channel, Completed, HandOffKind, Note, Offer, RefusalCause, Resolution, Returned,
+};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -165,6 +167,14 @@ impl Play {
                 Body::Accept(Accept { track, tid, hop, note: String::new() })
             }
             "note" => Body::Note(Note { track, prev, text: "giả".into() }),
+            "returned" => {
+                let (channel, note) = (Channel::Post, String::new());
+                Body::Returned(Returned { track, prev, channel, note })
+            }
+            "offer" => {
+                let hop = standing.map_or(Hop(0), |s| s.hop);
+                old_offer(track, prev, hop, from.clone())
+            }
             "completed" => {
                 let (resolution, note) = (Resolution::Denied, String::new());
                 Body::Completed(Completed { track, prev, resolution, note })
@@ -252,6 +262,10 @@ impl Play {
             ["trail", "of", track, "at", who, "is", wanted @ ..] => {
                 (self.trail(self.track(track)?, who)?, wanted.join(" "))
             }
+            ["decision", "on", track, "at", who, "is", wanted] => {
+                let known = self.world.state(&id(who)).track(&self.track(track)?).ok_or("not known there")?;
+                (decision(known).into(), (*wanted).into())
+            }
             ["outbox", "of", who, "has", wanted] => {
                 (self.world.state(&id(who)).outbox.len().to_string(), (*wanted).into())
             }
@@ -294,6 +308,36 @@ fn phase(track: Option<&Track>) -> &'static str {
         Some((None, Phase::Gone)) => "gone",
         Some((None, Phase::Out)) => "out",
     }
+}
+
+fn decision(track: &Track) -> &'static str {
+    match track.last_transfer().and_then(|(_, t)| t.outcome).map(|o| o.refused) {
+        None => "open",
+        Some(None) => "accepted",
+        Some(Some(RefusalCause::Officer)) => "refused",
+        Some(Some(RefusalCause::Recalled)) => "recalled",
+        Some(Some(RefusalCause::Policy)) => "forbidden",
+    }
+}
+
+/// An offer whose number does not rise, by a custodian to itself.
+fn old_offer(track: TrackId, prev: Digest, hop: Hop, to: AgencyId) -> Body {
+    let (procedure, step, note) = ("1.001193".into(), String::new(), String::new());
+    let (kind, papers) = (HandOffKind::Forward, Vec::new());
+    Body::Offer(Offer {
+        track,
+        prev,
+        hop,
+        to,
+        kind,
+        procedure,
+        procedure_version: 1,
+        step,
+        due_at: None,
+        papers,
+        content: None,
+        note,
+    })
 }
 
 fn span(number: &str, unit: &str) -> Result<i64, Fault> {
