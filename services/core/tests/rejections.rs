@@ -201,6 +201,10 @@ fn floating_copies_are_bounded() {
     let mut world = World::new(&["a", "b"]);
     let (a, b) = (id("a"), id("b"));
     let track = submit(&mut world, &a);
+    // What stands on the spine does not float, however long the spine is.
+    for _ in 0..5 {
+        done(&mut world, &a, act("notes", track, track).unwrap());
+    }
     for n in 0..=limits::FLOATING {
         let before = world.at(&a).ledger.len();
         let stray = Body::Note(Note { track, prev: Digest([n as u8 + 1; 32]), text: String::new() });
@@ -284,6 +288,46 @@ fn quarantine_is_bounded_for_each_peer() {
     world.step(&a, kept("c", 0)).unwrap().unwrap();
     // The same bytes again are kept once, also when the quarantine is full.
     assert_eq!(world.step(&a, kept("b", 0)).unwrap(), Ok(first));
+    // Whoever is in no directory can be anybody: all strangers share what one peer may have.
+    for n in 0..per_peer {
+        world.step(&a, kept(&format!("x{n}"), n)).unwrap().unwrap();
+    }
+    assert_eq!(world.step(&a, kept("y", 0)).unwrap(), Err(Reason::Overloaded));
+    world.step(&a, kept("c", 1)).unwrap().unwrap();
+}
+
+/// Takes in a dossier whose content claims this length.
+fn claims(world: &mut World, who: &AgencyId, length: usize) -> TrackId {
+    let mut act = dossier(Some("hồ sơ"), None);
+    if let Act::Submit(submit) = &mut act {
+        submit.content.as_mut().unwrap().0.length = length as u64;
+    }
+    match world.ask(who, act).unwrap() {
+        Ok(Answer::Done { track, .. }) => track,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An OFFER that fits no envelope would lock the dossier for ever: the last one that fits, and one byte more.
+#[test]
+fn certificate_and_content_fit_an_envelope() {
+    let mut world = World::new(&["a", "b"]);
+    let (a, b) = (id("a"), id("b"));
+    let sample = claims(&mut world, &a, limits::OFFER_BYTES - 1_000);
+    let spine = {
+        let Some(Record::Statement(intake)) = world.at(&a).ledger.last() else { panic!("no intake") };
+        intake.statement.sealed.body.len() + limits::PROOF_ROOM
+    };
+    assert_eq!(world.state(&a).track(&sample).unwrap().spine_bytes(), spine);
+    let fits = claims(&mut world, &a, limits::OFFER_BYTES - spine);
+    let above = claims(&mut world, &a, limits::OFFER_BYTES - spine + 1);
+    assert_eq!(world.ask(&a, offer(above, b.clone())).unwrap(), Err(Reason::TrailTooLarge));
+    done(&mut world, &a, act("notes", sample, sample).unwrap());
+    let sample = world.state(&a).track(&sample).unwrap();
+    let parts: usize = sample.entries.iter().map(|e| e.size as usize).sum();
+    assert!(sample.spine_bytes() == parts && parts > spine + limits::PROOF_ROOM, "each statement counts");
+    done(&mut world, &a, offer(fits, b));
+    world.heal().unwrap();
 }
 
 #[test]
