@@ -7,7 +7,9 @@ use lienthong_core::reason::Reason;
 use lienthong_core::statement::{Kind, Statement};
 use lienthong_proto::v1;
 use lienthong_wire::keys::{KeyRing, Signer, SigningKey};
+use lienthong_wire::limits::BODY_BYTES;
 use lienthong_wire::statement::{WireCodec, pae, sid, type_name};
+use prost::Message;
 use std::sync::Arc;
 
 fn direct(signed: &mut v1::SignedStatement) -> &mut v1::DirectSignature {
@@ -112,6 +114,36 @@ fn small_order_keys_are_never_taken() {
     assert!(!ring.add(id("xa-a"), "none", &[2; 32]));
 }
 
+/// A key under an id that is taken would speak for whoever had the id first, and for nobody under an id of no shape.
+#[test]
+fn an_id_names_one_key_for_ever() {
+    let (a, b) = (signer("xa-a").key().public(), signer("huyen-b").key().public());
+    let mut ring = KeyRing::default();
+    assert!(ring.is_empty());
+    assert!(ring.add(id("xa-a"), "k", &a) && !ring.is_empty());
+    assert!(!ring.add(id("huyen-b"), "k", &b), "the id is taken");
+    assert_eq!((ring.get("k").map(|known| known.agency.clone()), ring.len()), (Some(id("xa-a")), 1));
+    for no_id in ["", "khóa", "a b", &"k".repeat(65)] {
+        assert!(!ring.add(id("huyen-b"), no_id, &b), "{no_id}");
+    }
+    assert!(ring.add(id("huyen-b"), &"k".repeat(64), &b));
+    assert_eq!((ring.len(), verifier().keys().len()), (2, 3));
+}
+
+/// What is signed well is still bounded: the verifier of evidence asks the ring before it parses.
+#[test]
+fn the_largest_body_that_can_be_signed() {
+    let (signer, verifier) = (signer("xa-a"), verifier());
+    let checked = |bytes: usize| {
+        let body = vec![0; bytes];
+        let proof = v1::Proof::decode(&signer.sign(Kind::Note, &body)[..]).unwrap();
+        verifier.keys().check(type_name(Kind::Note), &body, &proof).cloned()
+    };
+    assert_eq!(checked(BODY_BYTES), Ok(id("xa-a")));
+    assert_eq!(checked(BODY_BYTES + 1), Err(Reason::BadSignature));
+    assert_eq!(checked(BODY_BYTES + 2), Err(Reason::BadSignature));
+}
+
 /// With a sound key too: whoever has the seed can make R of small order, and plain `verify` takes it. Two verifiers that
 /// differ on it would disagree about a trail.
 #[test]
@@ -145,7 +177,8 @@ fn keys_are_those_of_the_standard() {
     assert_eq!(hex::encode(key.public()), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
     let signer = Signer::new(key);
     assert_eq!(signer.sign(Kind::Note, b"body"), signer.sign(Kind::Note, b"body"));
-    assert!(!format!("{signer:?}").contains("9d61"));
+    let shown = format!("{signer:?}");
+    assert!(!shown.contains("9d61") && shown.contains("SigningKey(rfc)"), "{shown}");
 }
 
 #[test]

@@ -57,3 +57,18 @@ fn a_file_open_to_others_is_refused() {
     }
     assert!(matches!(load(&folder.path().join("none")), Err(KeyFileError::Io { .. })));
 }
+
+/// A path without a folder lies in the working folder.
+#[test]
+fn a_bare_name_is_a_path_too() {
+    struct Gone(std::path::PathBuf);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            let _already_gone = fs::remove_file(&self.0);
+        }
+    }
+    let file = Gone(format!(".bare-{}.key", std::process::id()).into());
+    let key = generate("k").unwrap().unwrap();
+    save(&key, &file.0).unwrap();
+    assert_eq!(load(&file.0).unwrap().public(), key.public());
+}

@@ -150,6 +150,23 @@ fn the_largest_lawful_bodies_pass() {
     }
 }
 
+/// At each size limit a statement is judged by its signature, one byte above it is not looked at.
+#[test]
+fn sizes_come_before_signatures() {
+    let note = simple("xa-a", crate::fixture::note(hash(1), hash(2), "x"));
+    let with = |kind: usize, body: usize| {
+        let signed = crate::fixture::signed(&note);
+        let (kind, body) = ("t".repeat(kind), vec![0; body].into());
+        verifier().verify_statement(v1::SignedStatement { r#type: kind, body, ..signed }).map(drop)
+    };
+    let (kind, body) = (lienthong_wire::limits::TYPE_BYTES, lienthong_wire::limits::BODY_BYTES);
+    assert_eq!(with(kind, body), Err(Reason::BadSignature));
+    assert_eq!(with(kind + 1, 1), Err(Reason::MalformedStatement));
+    assert_eq!(with(kind + 2, 1), Err(Reason::MalformedStatement));
+    assert_eq!(with(1, body + 1), Err(Reason::MalformedStatement));
+    assert_eq!(with(1, body + 2), Err(Reason::MalformedStatement));
+}
+
 #[test]
 fn bytes_that_are_no_message() {
     let good = simple("xa-a", crate::fixture::note(hash(1), hash(2), "abc")).sealed.body.to_vec();
