@@ -10,8 +10,9 @@ use lienthong_core::record::{Origin, Record};
 use lienthong_core::statement::{Kind, RefusalCause, Statement};
 use lienthong_proto::v1;
 use lienthong_wire::directory::DirectoryFile;
-use lienthong_wire::evidence::{HandOver, Outcome, Position, Verdict, What, verify};
-use lienthong_wire::record::encode_record;
+use lienthong_wire::evidence::{EvidenceBuilder, HandOver, Outcome, Position, Verdict, What, verify};
+use lienthong_wire::limits::{EVIDENCE_BYTES, PROOF_BYTES, SIGNED_BYTES};
+use lienthong_wire::record::{RecordError, encode_record};
 use prost::Message;
 use std::sync::Arc;
 
@@ -199,6 +200,45 @@ fn what_a_ledger_may_not_say() {
     let mut ledger = a.clone();
     ledger.records.push((encode_record(&read), true));
     assert!(check(ledger.export(track)).is_ok());
+    // Who read another dossier is nobody's business here.
+    let Record::ContentRead { officer, purpose, at, .. } = read else { panic!() };
+    let other = Record::ContentRead { track: hash(2), officer, purpose, at };
+    let mut ledger = a.clone();
+    ledger.records.push((encode_record(&other), true));
+    assert_eq!(what(ledger.export(track)), What::Foreign);
+}
+
+/// At each limit a file is read, one byte above it is not.
+#[test]
+fn sizes_are_bounded() {
+    let Journey { a, track, .. } = journey();
+    assert_eq!(what(vec![0; EVIDENCE_BYTES]), What::Undecodable);
+    assert_eq!(what(vec![0; EVIDENCE_BYTES + 1]), What::TooLarge);
+    assert_eq!(what(vec![0; EVIDENCE_BYTES + 2]), What::TooLarge);
+    let good = v1::Evidence::decode(&a.export(track)[..]).unwrap();
+    let with_link = |bytes: usize| {
+        let mut evidence = good.clone();
+        let mut shown = v1::ShownRecord { payload: Bytes::new(), proof: None };
+        let link = |shown| v1::Link { kind: Some(v1::link::Kind::Shown(shown)) };
+        shown.payload = vec![0xff; bytes - 8].into(); // two keys of one byte, two lengths of three
+        evidence.links[0] = link(shown);
+        assert_eq!(evidence.links[0].encoded_len(), bytes);
+        what(evidence.encode_to_vec())
+    };
+    let largest = SIGNED_BYTES + 2_048;
+    assert_eq!(with_link(largest), What::Record(RecordError::Undecodable));
+    assert_eq!(with_link(largest + 1), What::TooLarge);
+    assert_eq!(with_link(largest + 2), What::TooLarge);
+    let mut builder = EvidenceBuilder::new(&id("xa-a"), track, String::new(), Head::EMPTY);
+    let mut proof_of = |bytes: usize| {
+        let checkpoint = v1::DirectSignature { signature: vec![0; bytes - 6].into(), ..Default::default() };
+        let proof = v1::Proof { kind: Some(v1::proof::Kind::Direct(checkpoint)) }.encode_to_vec();
+        assert_eq!(proof.len(), bytes);
+        builder.shown(Bytes::new(), &proof)
+    };
+    assert_eq!(proof_of(PROOF_BYTES), Ok(()));
+    assert_eq!(proof_of(PROOF_BYTES + 1), Err(Reason::BadSignature));
+    assert_eq!(proof_of(PROOF_BYTES + 2), Err(Reason::BadSignature));
 }
 
 #[test]

@@ -126,5 +126,10 @@ fn the_order_of_the_list_does_not_matter() {
     list.truncate(list.len() - 2);
     list.push(simple("so-c", intake(None)));
     assert_eq!(walk(&list).unwrap_err(), Broken::Step(list.len() - 1, Break::Intake));
+    let (track, other) = (list.len() - 1, list.len() + 3);
+    let apart = |n: u8| simple("so-c", note(hash(1), hash(n), "x"));
+    list.extend([apart(11), apart(12), apart(13), simple("huyen-b", intake(None))]);
+    list.remove(track);
+    assert_eq!(walk(&list).unwrap_err(), Broken::Step(other - 1, Break::Intake), "the second one is named");
     assert_eq!(walk(&[]).unwrap_err(), Broken::NoIntake);
 }
