@@ -246,6 +246,28 @@ fn an_offer_by_somebody_who_has_nothing() {
     assert!(matches!(world.state(&a).track(&track).unwrap().phase, Phase::Offered(_)));
 }
 
+/// It would stand on the spine at the place of receipt, and no certificate or evidence over it could be walked.
+#[test]
+fn a_copy_of_an_offer_of_another_content() {
+    let (mut world, a, b, track) = offered();
+    world.deliver_all().unwrap();
+    accept(&mut world, &b, track);
+    world.deliver_all().unwrap();
+    done(&mut world, &b, offer(track, id("c"))); // to C, and a copy to A
+    let genuine = letter(&world, Kind::Offer);
+    let Body::Offer(right) = world.letters[genuine].statement.body.clone() else { panic!("no offer") };
+    let other = world::codec::commit(b"another");
+    for (prev, content) in
+        [(right.prev, None), (right.prev, Some(other.clone())), (Digest([7; 32]), Some(other))]
+    {
+        let wrong = Offer { prev, content, ..right.clone() };
+        let number = world.forge(&b, &a, Body::Offer(wrong), None);
+        rejected(&mut world, number, Reason::ContentMismatch);
+    }
+    world.heal().unwrap();
+    assert_eq!(world.state(&a).track(&track).unwrap().hop, Hop(2), "the genuine one is taken");
+}
+
 /// What floats is only a claim: no screen may show a stranger's OFFER as where the dossier went.
 #[test]
 fn a_stray_offer_is_no_hand_off() {

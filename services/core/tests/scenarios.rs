@@ -9,7 +9,8 @@ use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
 use lienthong_core::node::Answer;
 use lienthong_core::reason::Reason;
 use lienthong_core::statement::{
-    Accept, Body, Cancel, Channel, Completed, HandOffKind, Note, Offer, RefusalCause, Resolution, Returned,
+    Accept, Body, Cancel, Channel, Commitment, Completed, HandOffKind, Note, Offer, RefusalCause, Resolution,
+    Returned,
 };
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -173,7 +174,8 @@ impl Play {
             }
             "offer" => {
                 let hop = standing.map_or(Hop(0), |s| s.hop);
-                old_offer(track, prev, hop, from.clone())
+                let content = known.and_then(|t| t.commitment.clone());
+                old_offer(track, prev, hop, from.clone(), content)
             }
             "completed" => {
                 let (resolution, note) = (Resolution::Denied, String::new());
@@ -321,7 +323,7 @@ fn decision(track: &Track) -> &'static str {
 }
 
 /// An offer whose number does not rise, by a custodian to itself.
-fn old_offer(track: TrackId, prev: Digest, hop: Hop, to: AgencyId) -> Body {
+fn old_offer(track: TrackId, prev: Digest, hop: Hop, to: AgencyId, content: Option<Commitment>) -> Body {
     let (procedure, step, note) = ("1.001193".into(), String::new(), String::new());
     let (kind, papers) = (HandOffKind::Forward, Vec::new());
     Body::Offer(Offer {
@@ -335,7 +337,7 @@ fn old_offer(track: TrackId, prev: Digest, hop: Hop, to: AgencyId) -> Body {
         step,
         due_at: None,
         papers,
-        content: None,
+        content,
         note,
     })
 }

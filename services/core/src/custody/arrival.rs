@@ -189,6 +189,11 @@ impl Desk<'_> {
         if track.origin != self.state.me {
             return Err(Reason::UnknownTransfer);
         }
+        if let Body::Offer(offer) = &self.arrival.statement.body
+            && offer.content.as_ref().map(|c| c.digest) != track.commitment_digest()
+        {
+            return Err(Reason::ContentMismatch); // on the spine no certificate over it could be walked
+        }
         self.take(id, track)
     }
 
