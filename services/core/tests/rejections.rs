@@ -3,6 +3,7 @@
 mod world;
 
 use lienthong_core::custody::command::Act;
+use lienthong_core::custody::state::DAYS_COUNTED;
 use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, TrackId};
 use lienthong_core::limits;
@@ -438,4 +439,9 @@ fn the_codes_of_a_day_run_out() {
     done(&mut world, &a, dossier(None, Some("H51.0-240115-9999999")));
     assert_eq!(world.ask(&a, dossier(None, None)).unwrap(), Err(Reason::CodesExhausted));
     done(&mut world, &a, dossier(None, Some("H51.0-240115-0001")));
+    // Counters of so many days are kept, and no more.
+    for day in 10..30 {
+        done(&mut world, &a, dossier(None, Some(&format!("H51.0-2402{day}-0001"))));
+        assert_eq!(world.state(&a).numbers.len(), DAYS_COUNTED.min(day - 8));
+    }
 }

@@ -8,11 +8,9 @@ use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::{Phase, Track, Transfer};
 use lienthong_core::delivery::outbox::Outbox;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Instant, LedgerIndex, TrackId, WallMs};
-use lienthong_core::limits;
-use lienthong_core::node::{Answer, Input, Node, Now};
-use lienthong_core::record::{CommandRef, Origin, Quarantined, Record, StatementRecord, TraceContext};
-use lienthong_core::statement::{Accept, Body, Officer, RefusalCause, Refuse};
-use lienthong_core::{custody::command::Command, reason::Reason};
+use lienthong_core::node::{Answer, Node, Now};
+use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::statement::{Accept, Body, RefusalCause, Refuse};
 use std::sync::Arc;
 use world::codec::Plain;
 use world::people::{dossier, offer};
@@ -149,46 +147,4 @@ fn the_self_check_finds_each_fault() {
     assert_eq!(found(&at_b, track, |_, t| t.content = None), Some("I3"));
     let at_a = world.state(&a).clone();
     assert_eq!(found(&at_a, track, |_, t| t.phase = Phase::Held), Some("I1"), "B accepted it");
-}
-
-/// What a batch takes on disk is never counted too low, or it would outgrow a commit; nor so high that commits stay small.
-#[test]
-fn what_the_next_batch_takes_is_counted() {
-    let peers = directory(&["a", "b"], 1, |_, _| true);
-    let mut node = Node::open(id("a"), Plain, peers, TIMING, NOW);
-    let (mut records, mut carried) = (1, 0);
-    let trace = TraceContext { traceparent: "p".repeat(55), tracestate: "s".repeat(256) };
-    let officer = Officer { id: "i".repeat(limits::OFFICER_BYTES), name: "n".repeat(limits::OFFICER_BYTES) };
-    let call = CommandRef { key: "k".into(), digest: Digest::ZERO };
-    let act = dossier(Some(&"hồ sơ ".repeat(300)), None);
-    let Act::Submit(submit) = &act else { panic!("no intake") };
-    let content = submit.content.as_ref().unwrap().1.len();
-    let command = Command { call, officer: officer.clone(), trace: Some(Arc::new(trace)), act };
-    let Ok(Answer::Done { track, sid, .. }) = node.step(NOW, Input::Command(command)) else {
-        panic!("no intake")
-    };
-    let body = node.state().track(&track).unwrap().entry(&sid).unwrap().size as usize - limits::PROOF_ROOM;
-    let mut counted = |node: &Node<Plain>, more: usize| {
-        (records, carried) = (records + 1, carried + more);
-        let low = carried + records * 500; // frame, proof and fields of each
-        let took = node.pending_bytes();
-        assert!(
-            low <= took && took <= low + records * 200,
-            "{took} for {carried} bytes in {records} records"
-        );
-    };
-    counted(&node, body + content + 55 + 256);
-    let bytes: Option<Arc<[u8]>> = Some(vec![0; 5_000].into());
-    let (from, reason, sha256, at) = (id("b"), Reason::Fork, Digest::ZERO, WallMs(0));
-    let kept = Quarantined { from, reason, sha256, length: 5_000, at, bytes };
-    node.step(NOW, Input::Quarantine(kept)).unwrap();
-    counted(&node, 5_000);
-    let purpose = "đọc để thẩm định ".repeat(50);
-    let read = purpose.len() + 2 * limits::OFFICER_BYTES;
-    node.step(NOW, Input::Read { track, officer, purpose }).unwrap();
-    counted(&node, read);
-    node.step(NOW, Input::Snapshot(Digest::ZERO)).unwrap();
-    counted(&node, 0);
-    node.batch(NOW).unwrap();
-    assert_eq!(node.pending_bytes(), 0, "what was handed over no longer waits");
 }
