@@ -133,6 +133,81 @@ fn contents_have_a_largest_size_and_fresh_salts() {
     assert_eq!(open(message.encode_to_vec().into()), Err(Reason::ContentTooLarge));
 }
 
+/// A message made longer to exactly `length` bytes, by a field that no version knows.
+fn padded(message: &[u8], length: usize) -> Vec<u8> {
+    let mut out = [message, &[0x7a]].concat();
+    let rest = length - out.len();
+    let size = [1, 2, 3].into_iter().find(|n| rest - n < 1 << (7 * n)).expect("not that long");
+    prost::encoding::encode_varint((rest - size) as u64, &mut out);
+    assert_eq!(out.len(), length - (rest - size));
+    out.resize(length, 0);
+    out
+}
+
+#[test]
+fn contents_are_judged_up_to_each_limit() {
+    for (format, fits) in
+        [(0, false), (1, true), (limits::FORMAT_BYTES, true), (limits::FORMAT_BYTES + 1, false)]
+    {
+        let format = "f".repeat(format);
+        let committed = commit(&format, b"x", &[7; 32]).map(drop);
+        assert_eq!(committed, if fits { Ok(()) } else { Err(Reason::FieldTooLong) });
+        let message = v1::Content { format, salt: vec![7; 32].into(), data: Bytes::from_static(b"x") };
+        let opened = open(message.encode_to_vec().into()).map(drop);
+        assert_eq!(opened, if fits { Ok(()) } else { Err(Reason::ContentMismatch) });
+    }
+    let (_, small) = commit("plain/1", b"x", &[7; 32]).unwrap();
+    let largest = lienthong_core::limits::CONTENT_BYTES + limits::FORMAT_BYTES + limits::SALT_BYTES + 32;
+    let opened = |length| open(padded(&small, length).into()).map(drop);
+    assert_eq!(opened(largest), Ok(()));
+    assert_eq!(
+        (opened(largest + 1), opened(largest + 2)),
+        (Err(Reason::ContentTooLarge), Err(Reason::ContentTooLarge))
+    );
+    let shown = format!("{:?}", open(Bytes::copy_from_slice(&small)).unwrap());
+    assert_eq!(shown, "Content(plain/1, 1 bytes)", "nothing of it but its size");
+}
+
+#[test]
+fn envelopes_are_judged_up_to_each_limit() {
+    let sent = Sent::offer();
+    let opened = |bytes: Vec<u8>| open_envelope(&verifier(), &id("xa-a"), bytes.into());
+    let large = |length| opened(padded(&sent.bytes(), length)).map(drop);
+    assert_eq!(large(limits::ENVELOPE_BYTES), Ok(()));
+    let too_large = Err(Reason::EnvelopeTooLarge);
+    assert_eq!(
+        (large(limits::ENVELOPE_BYTES + 1), large(limits::ENVELOPE_BYTES + 2)),
+        (too_large, too_large)
+    );
+
+    let field = |number: u8, value: Vec<u8>| {
+        let mut out = vec![number << 3 | 2];
+        prost::encoding::encode_varint(value.len() as u64, &mut out);
+        [out, value].concat()
+    };
+    let note = simple("xa-a", note(hash(1), hash(2), "x"));
+    let signed = crate::fixture::signed(&note).encode_to_vec();
+    let statement = |length| opened(field(1, padded(&signed, length))).map(drop);
+    assert_eq!(statement(limits::SIGNED_BYTES), Ok(()));
+    let malformed = Err(Reason::MalformedStatement);
+    assert_eq!(
+        (statement(limits::SIGNED_BYTES + 1), statement(limits::SIGNED_BYTES + 2)),
+        (malformed, malformed)
+    );
+
+    let (traceparent, tracestate) = ("p".repeat(55), "s".repeat(256));
+    let largest = v1::TraceContext { traceparent: traceparent.clone(), tracestate: tracestate.clone() };
+    let largest = largest.encode_to_vec();
+    let trace = |trace: Vec<u8>| opened([field(1, signed.clone()), field(4, trace)].concat()).unwrap().trace;
+    let kept = Some(TraceContext { traceparent, tracestate });
+    assert_eq!(trace(largest.clone()), kept);
+    let bound = limits::TRACEPARENT_BYTES + limits::TRACESTATE_BYTES + 8;
+    assert_eq!(trace(padded(&largest, bound)), kept);
+    assert_eq!((trace(padded(&largest, bound + 1)), trace(padded(&largest, bound + 2))), (None, None));
+    let long = v1::TraceContext { traceparent: String::new(), tracestate: "s".repeat(257) };
+    assert_eq!(trace(long.encode_to_vec()), None);
+}
+
 #[test]
 fn certificates_are_verified_and_bounded() {
     let mut sent = Sent::offer();
