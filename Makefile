@@ -5,12 +5,12 @@ CARGO ?= cargo
 ARGS ?=
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
-.PHONY: help tools run test lint fmt sim soak bench
+.PHONY: help tools run test lint fmt sim soak bench mutants
 
 help: ## show this page
 	@echo 'Liên Thông: chuyển hồ sơ giữa các bộ phận một cửa, có bằng chứng cho từng lần bàn giao'
 	@echo
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run ARGS=--exit     play the morning and stop'
 	@echo '  cargo nextest run -p lienthong-core     the rules alone, in seconds'
@@ -50,3 +50,15 @@ soak: tools ## the long runs: model, power cuts, simulator; prints their verdict
 bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
 	$(CARGO) bench -p lienthong-tests --bench ledger
 	$(CARGO) run --release -p lienthong -- bench $(ARGS)
+
+# Two turns for the core: most mutants die quickly by the scripts, only what is left meets the random schedules.
+MUTANTS := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) mutants -j1 --colors never --no-shuffle
+RULES := $(patsubst services/core/tests/%.rs,--test %,$(filter-out %/properties.rs,$(wildcard services/core/tests/*.rs)))
+
+mutants: ## rules changed on purpose, one at a time, and those no test notices (cargo install cargo-mutants; an hour)
+	@mkdir -p target/mutants
+	-$(MUTANTS) -p lienthong-core -o target/mutants/core --timeout 60 -- --lib $(RULES)
+	-PROPTEST_CASES=400 $(MUTANTS) -p lienthong-core -o target/mutants/core --timeout 300 --iterate -- --test properties
+	-$(MUTANTS) -p lienthong-wire -o target/mutants/wire --timeout 120
+	@echo 'Nobody noticed these; CONTRIBUTING.md has those that are known, and why:'
+	@cat target/mutants/{core,wire}/mutants.out/missed.txt
