@@ -84,10 +84,12 @@ mod tests {
     fn it_is_bounded_in_bytes() {
         let mut cache = Cache::default();
         for number in 0..100 {
-            cache.put(statement(number, BYTES / 10));
-            cache.put(statement(number, BYTES / 10));
+            cache.put(statement(number, BYTES / 8));
+            cache.put(statement(number, BYTES / 8));
         }
-        assert_eq!(cache.statements.len(), 10);
-        assert!(cache.bytes <= BYTES);
+        assert_eq!((cache.statements.len(), cache.bytes), (8, BYTES), "full, and not above");
+        let mut proved = Statement::clone(&statement(0, 5));
+        proved.sealed.proof = Arc::from(*b"proof");
+        assert_eq!(weight(&proved), 10);
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::fixture::{directory, hash, id, note, simple};
 use lienthong_core::ids::{Incarnation, WallMs};
+use lienthong_core::limits::KEY_BYTES;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{Origin, Quarantined, Record, StatementRecord};
 use lienthong_core::statement::Officer;
 use lienthong_proto::v1;
 use lienthong_wire::keys::KeyRing;
+use lienthong_wire::limits::PROOF_BYTES;
 use lienthong_wire::record::{RecordError, decode_record, encode_record, verify_record};
 use prost::Message;
 use std::sync::Arc;
@@ -108,6 +110,20 @@ fn what_cannot_be_read_is_named() {
     let large = v1::StatementRecord { body, r#type: note.into(), ..statement.clone() };
     let malformed = RecordError::Statement(Reason::MalformedStatement);
     assert_eq!(check(Some(v1::record::Fact::Statement(large))), malformed);
+    // Proofs and keys up to their limits, and above them.
+    let sound = simple("xa-a", crate::fixture::note(hash(1), hash(2), "x")).sealed.body.to_vec();
+    let with = |proof: usize, key: usize| {
+        let command = Some(v1::CommandRef { key: "k".repeat(key), digest: hash(1).0.to_vec().into() });
+        let (kind, body) = (note.into(), sound.clone().into());
+        let record = v1::StatementRecord { body, r#type: kind, command, ..statement.clone() };
+        let payload = v1::Record { fact: Some(v1::record::Fact::Statement(record)) }.encode_to_vec();
+        decode_record(payload.into(), &vec![0; proof], None).map(drop)
+    };
+    assert_eq!(with(PROOF_BYTES, KEY_BYTES), Ok(()));
+    for above in 1..=2 {
+        assert_eq!(with(PROOF_BYTES + above, 1), Err(RecordError::Field("proof")));
+        assert_eq!(with(1, KEY_BYTES + above), Err(RecordError::Field("command")));
+    }
     statement.origin = 0;
     assert_eq!(check(Some(v1::record::Fact::Statement(statement))), RecordError::Field("origin"));
 }
