@@ -5,12 +5,12 @@ CARGO ?= cargo
 ARGS ?=
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
-.PHONY: help tools run test lint fmt sim soak bench mutants
+.PHONY: help tools run test lint fmt sim soak bench bench-peers mutants
 
 help: ## show this page
 	@echo 'Liên Thông: chuyển hồ sơ giữa các bộ phận một cửa, có bằng chứng cho từng lần bàn giao'
 	@echo
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make run ARGS=--exit     play the morning and stop'
 	@echo '  cargo nextest run -p lienthong-core     the rules alone, in seconds'
@@ -62,3 +62,8 @@ mutants: ## rules changed on purpose, one at a time, and those no test notices (
 	-$(MUTANTS) -p lienthong-wire -o target/mutants/wire --timeout 120
 	@echo 'Nobody noticed these; CONTRIBUTING.md has those that are known, and why:'
 	@cat target/mutants/{core,wire}/mutants.out/missed.txt
+
+bench-peers: tools ## the same work on JetStream, RabbitMQ, PostgreSQL, Redis and here (installs Debian's packages; ARGS=--help)
+	@tests/peers/install.sh
+	$(CARGO) build --release -p lienthong
+	$(CARGO) run --release --manifest-path tests/peers/Cargo.toml --target-dir target -- $(ARGS)

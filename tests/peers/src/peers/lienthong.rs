@@ -1,0 +1,176 @@
+//! Liên Thông: two agencies in two processes of the product's binary over a nats-server with its default sync, called
+//! over gRPC.
+//!
+//! A hand-over is an OFFER: durable in the giver's ledger, received durably in the receiver's, and the signed receipt
+//! durable at the giver, who waited for it. The dossiers are taken in before.
+
+use super::jetstream::nats_server;
+use crate::load::{Load, Measured, PAYLOAD, Peer, message};
+use crate::server::{self, Server, free_port};
+use anyhow::Context;
+use lienthong_proto::v1;
+use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
+use lienthong_proto::v1::node_service_client::NodeServiceClient;
+use nix::sys::signal::Signal;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
+
+const GIVER: &str = "ben-giao";
+const RECEIVER: &str = "ben-nhan";
+/// Connections of the caller: as many as the pool of a provincial system.
+const CONNECTIONS: u64 = 4;
+/// Dossiers prepared for a second; a measurement that uses them up ends early and counts the time it took.
+const PREPARED_PER_SECOND: u64 = 9_000;
+/// With few under way, a second cannot use up more than these for each of them.
+const PREPARED_PER_FLIGHT: u64 = 3_000;
+/// Intakes under way while dossiers are prepared.
+const INTAKES: u64 = 256;
+
+struct Lienthong {
+    clients: Vec<DossierServiceClient<Channel>>,
+    dossiers: Mutex<VecDeque<String>>,
+    taken_in: AtomicU64,
+}
+
+pub(super) async fn measure(dir: &Path, binary: &Path, load: Load<'_>) -> anyhow::Result<Vec<Measured>> {
+    let (nats, url) = nats_server(dir, "").await?;
+    write_directory(dir, binary).await?;
+    let (receiver, _) = start_node(dir, binary, RECEIVER, &url).await?;
+    let (giver, at) = start_node(dir, binary, GIVER, &url).await?;
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(DossierServiceClient::new(at.connect().await?));
+    }
+    let peer = Lienthong { clients, dossiers: Mutex::default(), taken_in: AtomicU64::new(0) };
+    let measured = load.run(Arc::new(peer)).await;
+    giver.stop().await;
+    receiver.stop().await;
+    nats.stop().await;
+    measured
+}
+
+/// Keys of both, and the directory that names them.
+async fn write_directory(dir: &Path, binary: &Path) -> anyhow::Result<()> {
+    let mut text = "version = 1\nepoch = 1\nname = \"bench-peers\"\n\
+        [authority]\nid = \"tinh\"\nname = \"Tỉnh\"\nkeys = []\n\
+        [[allow]]\nfrom = \"*\"\nto = \"*\"\nprocedures = [\"*\"]\n"
+        .to_owned();
+    for (n, id) in [GIVER, RECEIVER].into_iter().enumerate() {
+        let mut generate = Command::new(binary);
+        generate.args(["keys", "generate", "--json", "--id", &format!("{id}.1"), "--out"]);
+        generate.arg(dir.join(format!("{id}.key")));
+        let key: serde_json::Value = serde_json::from_str(&server::run(generate).await?)?;
+        let public = key["public"].as_str().context("a public key")?;
+        text += &format!(
+            "[[agency]]\nid = \"{id}\"\ncode = \"Z01.{n}\"\ncode_is_example = true\nname = \"{id}\"\nlevel = \"commune\"\n\
+             keys = [{{ id = \"{id}.1\", public = \"{public}\" }}]\n"
+        );
+    }
+    Ok(std::fs::write(dir.join("directory.toml"), text)?)
+}
+
+/// A node with every setting at its default.
+async fn start_node(
+    dir: &Path,
+    binary: &Path,
+    id: &'static str,
+    nats: &str,
+) -> anyhow::Result<(Server, Endpoint)> {
+    let port = free_port()?;
+    let config = dir.join(format!("{id}.toml"));
+    let text = format!(
+        "[node]\nname = \"{id}\"\ndata_dir = \"{id}\"\ndirectory = \"directory.toml\"\n\
+         agencies = [{{ id = \"{id}\", key_file = \"{id}.key\" }}]\n\
+         [grpc]\nlisten = \"127.0.0.1:{port}\"\n[link]\nurl = \"{nats}\"\n"
+    );
+    std::fs::write(&config, text)?;
+    let mut command = Command::new(binary);
+    command.arg("node").arg("--config").arg(config);
+    let mut node = Server::start(id, dir, command, Signal::SIGTERM)?;
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?;
+    let mut ops = NodeServiceClient::new(endpoint.connect_lazy());
+    let is_ready = async || {
+        let status = ops.get_status(v1::GetStatusRequest {}).await.ok()?;
+        status.into_inner().ready.then_some(())
+    };
+    node.until(is_ready).await?;
+    Ok((node, endpoint))
+}
+
+fn act(key: String) -> Option<v1::Act> {
+    let officer = Some(v1::Officer { id: "do-toc-do".into(), name: "Đo tốc độ".into() });
+    Some(v1::Act { agency: GIVER.into(), idempotency_key: key, officer })
+}
+
+impl Lienthong {
+    fn client(&self, n: u64) -> DossierServiceClient<Channel> {
+        self.clients[(n % CONNECTIONS) as usize].clone()
+    }
+
+    fn next(&self) -> Option<String> {
+        self.dossiers.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+async fn submit(mut client: DossierServiceClient<Channel>, n: u64) -> anyhow::Result<String> {
+    let request = v1::SubmitDossierRequest {
+        act: act(format!("s{n}")),
+        procedure_code: "1.001193".into(),
+        channel: v1::Channel::Online as i32,
+        content: message(n),
+        ..Default::default()
+    };
+    debug_assert_eq!(request.content.len(), PAYLOAD);
+    Ok(client.submit_dossier(request).await?.into_inner().done.context("an empty answer")?.dossier_id)
+}
+
+impl Peer for Lienthong {
+    async fn prepare(&self, in_flight: u32, time: Duration) -> anyhow::Result<()> {
+        let a_second = PREPARED_PER_SECOND.min(PREPARED_PER_FLIGHT * u64::from(in_flight));
+        let from = self.taken_in.load(Ordering::Relaxed);
+        let until = from + (a_second as f64 * time.as_secs_f64()) as u64;
+        self.taken_in.store(until, Ordering::Relaxed);
+        let mut slots = JoinSet::new();
+        for first in from..from + INTAKES {
+            let client = self.client(first);
+            slots.spawn(async move {
+                let mut made = Vec::new();
+                for n in (first..until).step_by(INTAKES as usize) {
+                    made.push(submit(client.clone(), n).await?);
+                }
+                anyhow::Ok(made)
+            });
+        }
+        while let Some(made) = slots.join_next().await {
+            let made = made??;
+            self.dossiers.lock().unwrap_or_else(PoisonError::into_inner).extend(made);
+        }
+        // Answered when the node's index is level with its ledger: what was prepared burdens no measurement.
+        let list = v1::ListDossiersRequest { agency: GIVER.into(), page_size: 1, ..Default::default() };
+        self.client(0).list_dossiers(list).await?;
+        Ok(())
+    }
+
+    async fn hand_over(&self, id: u64) -> anyhow::Result<bool> {
+        let Some(dossier) = self.next() else { return Ok(false) };
+        let request = v1::OfferHandOffRequest {
+            act: act(format!("o{id}")),
+            dossier: Some(v1::DossierRef { by: Some(v1::dossier_ref::By::Id(dossier)) }),
+            to: RECEIVER.into(),
+            kind: v1::HandOffKind::Forward as i32,
+            wait_for: v1::AckLevel::Received as i32,
+            wait_ms: 60_000,
+            ..Default::default()
+        };
+        let done =
+            self.client(id).offer_hand_off(request).await?.into_inner().done.context("an empty answer")?;
+        anyhow::ensure!(done.level() >= v1::AckLevel::Received, "an offer was not received within a minute");
+        Ok(true)
+    }
+}
