@@ -5,6 +5,8 @@ use super::province::{GIVER, RECEIVER};
 use anyhow::Context;
 use lienthong_proto::v1;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,7 +43,9 @@ impl Bench {
         let (took, taken) = self.load(intakes, INTAKES, Duration::MAX, submit).await?;
         let submits_per_second = count as f64 / took.as_secs_f64();
         let offers = taken.into_iter().map(|(_, id)| (turn, id)).collect();
+        let before = cpu_time()?;
         let (took, done) = self.load(offers, in_flight as usize, time, offer).await?;
+        let cpu = cpu_time()? - before;
         let mut latencies: Vec<Duration> = done.into_iter().map(|(latency, ())| latency).collect();
         latencies.sort_unstable();
         let at = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
@@ -53,6 +57,7 @@ impl Bench {
             p50_ms: at(0.5),
             p99_ms: at(0.99),
             submits_per_second,
+            cpu_us: cpu.as_secs_f64() * 1e6 / latencies.len() as f64,
         })
     }
 
@@ -92,6 +97,13 @@ impl Bench {
         }
         Ok((started.elapsed(), all))
     }
+}
+
+/// Of this process so far, in user and system mode.
+fn cpu_time() -> anyhow::Result<Duration> {
+    let used = getrusage(UsageWho::RUSAGE_SELF).context("ask for the time of processors")?;
+    let of = |t: TimeVal| Duration::from_micros(u64::try_from(t.num_microseconds()).unwrap_or_default());
+    Ok(of(used.user_time()) + of(used.system_time()))
 }
 
 fn act(key: String) -> Option<v1::Act> {
