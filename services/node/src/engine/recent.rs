@@ -4,37 +4,110 @@ use lienthong_core::ids::AgencyId;
 use lienthong_core::record::{Record, StatementRecord};
 use lru::LruCache;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Statements kept: several group commits, far more than the queues are ever behind.
-const KEPT: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
-/// A larger statement, with its content, is read from the ledger again, so that the cache stays below 100 MiB.
-const BYTES_KEPT: usize = 8 << 10;
+/// Statements kept at most: several group commits, far more than the queues are ever behind.
+const STATEMENTS: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");
+/// Bytes of bodies and contents kept at most.
+const BYTES: usize = 64 << 20;
+/// A larger statement, with its content, is read from the ledger again: it would push out hundreds of others. A RECEIVED
+/// of 256 items is below it; read again it would wait for the queues, and all these offers with it.
+const LARGEST: usize = 32 << 10;
+
+type Key = (AgencyId, u64);
 
 /// The cache.
 #[derive(Debug)]
-pub(crate) struct Recent(Mutex<LruCache<(AgencyId, u64), Arc<StatementRecord>>>);
+pub(crate) struct Recent(Mutex<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    statements: LruCache<Key, Arc<StatementRecord>>,
+    bytes: usize,
+}
 
 impl Recent {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(KEPT)))
+        Self(Mutex::new(Kept { statements: LruCache::new(STATEMENTS), bytes: 0 }))
     }
 
     /// Keeps a statement that is signed. It is looked up only by places that are durable.
     pub(crate) fn keep(&self, agency: &AgencyId, index: u64, record: Record) {
         if let Record::Statement(record) = record
-            && record.statement.sealed.body.len() + record.content.as_ref().map_or(0, |c| c.len())
-                <= BYTES_KEPT
+            && weight(&record) <= LARGEST
         {
-            self.lock().put((agency.clone(), index), Arc::new(record));
+            self.lock().keep((agency.clone(), index), Arc::new(record));
         }
     }
 
     pub(crate) fn get(&self, agency: &AgencyId, index: u64) -> Option<Arc<StatementRecord>> {
-        self.lock().get(&(agency.clone(), index)).cloned()
+        self.lock().statements.get(&(agency.clone(), index)).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<(AgencyId, u64), Arc<StatementRecord>>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, key: Key, record: Arc<StatementRecord>) {
+        self.bytes += weight(&record);
+        if let Some((_, old)) = self.statements.push(key, record) {
+            self.bytes -= weight(&old);
+        }
+        while self.bytes > BYTES {
+            let Some((_, old)) = self.statements.pop_lru() else { break };
+            self.bytes -= weight(&old);
+        }
+    }
+}
+
+fn weight(record: &StatementRecord) -> usize {
+    record.statement.sealed.body.len() + record.content.as_ref().map_or(0, |c| c.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lienthong_core::ids::{Digest, Head, Incarnation, LedgerIndex, WallMs};
+    use lienthong_core::record::Origin;
+    use lienthong_core::statement::{Body, Claim, Sealed, Statement};
+
+    fn record(bytes: usize) -> Record {
+        let claim = Claim {
+            agency: AgencyId::parse("a").expect("an id"),
+            incarnation: Incarnation(0),
+            index: LedgerIndex(0),
+            head: Head::EMPTY,
+            made_at: WallMs(0),
+            epoch: 1,
+            officer: None,
+        };
+        let sealed = Sealed { sid: Digest::ZERO, body: vec![0; bytes].into(), proof: Arc::from([]) };
+        let statement = Arc::new(Statement { claim, body: Body::Received(Vec::new()), sealed });
+        Record::Statement(StatementRecord {
+            origin: Origin::Made,
+            statement,
+            command: None,
+            trace: None,
+            content: None,
+        })
+    }
+
+    #[test]
+    fn it_is_bounded_in_number_and_bytes() {
+        let (recent, agency) = (Recent::new(), AgencyId::parse("a").expect("an id"));
+        for index in 0..20_000 {
+            recent.keep(&agency, index, record(1 << 10));
+            recent.keep(&agency, index, record(1 << 10));
+        }
+        assert_eq!((recent.lock().statements.len(), recent.lock().bytes), (8_192, 8_192 << 10));
+        for index in 0..20_000 {
+            recent.keep(&agency, index, record(LARGEST));
+        }
+        assert!(recent.lock().bytes <= BYTES);
+        assert!(recent.get(&agency, 19_999).is_some(), "the newest is there");
+        recent.keep(&agency, 20_000, record(LARGEST + 1));
+        assert!(recent.get(&agency, 20_000).is_none(), "one that is too large is not kept");
     }
 }

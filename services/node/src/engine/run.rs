@@ -273,7 +273,6 @@ impl Engine {
                 out.extend(host.node.advance(now, &persisted.durable));
             }
         }
-        self.dispatch(out);
         // An answer without records may find the ledger in a new segment; no row will follow that place.
         if persisted.records > 0 {
             self.durable.send_replace(persisted.end);
@@ -288,6 +287,8 @@ impl Engine {
             sent.map_err(|_| Fatal::Queues)?.map_err(|_| Fatal::Store)?;
             self.metrics.queue_lag((self.queue_rows.max_capacity() - self.queue_rows.capacity()) as u64);
         }
+        // After the rows: the dispatcher may have to wait for the place of what it sends.
+        self.dispatch(out);
         committing.reached.iter().for_each(|(key, level)| self.waiters.reached(key, *level));
         committing.group.release();
         // Under load the loop's select never gets to its timer; an agency without a batch must resend all the same.
