@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// The agency node.
@@ -183,7 +183,9 @@ fn spawn_engine(
     let (durable, durable_seen) = watch::channel(end);
     let (reached, reached_seen) = watch::channel(end);
 
-    let applied = Applied::new(reached_seen, durable_seen);
+    let rows_wanted = Arc::new(Notify::new());
+    let applied = Applied::new(reached_seen, durable_seen, rows_wanted.clone());
+    let runtime = tokio::runtime::Handle::current();
     let handle = Handle::new(events_in, stop.asked.clone());
     let listed = booted.directory.agencies.iter().map(|a| a.id.to_string());
     let metrics = Arc::new(Metrics::new(listed));
@@ -194,14 +196,17 @@ fn spawn_engine(
         persist::run(ledger, &signers, &recent, &jobs_out, &persisted_in)
     })?;
     let queues = booted.records.queues.clone();
-    tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer::run(&queues, rows, &reached))?;
+    let of_queuer = runtime.clone();
+    tasks.spawn_blocking("queues", OnEnd::Fatal, move || {
+        queuer::run(&queues, rows, &reached, &rows_wanted, &of_queuer)
+    })?;
     let dispatcher = Dispatcher {
         records: booted.records.clone(),
         applied: applied.clone(),
         link: link.clone(),
         handle: handle.clone(),
         metrics: metrics.clone(),
-        runtime: tokio::runtime::Handle::current(),
+        runtime,
     };
     tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
     let gauges = gauges::run(handle.clone(), link.clone(), metrics.clone());

@@ -41,13 +41,13 @@ pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String
     for (agency, id) in std::mem::take(&mut filling.touched) {
         let state = replayed.states.get(&agency);
         if let Some((state, track)) = state.and_then(|s| s.track(&id).map(|t| (s, t))) {
-            filling.add(rows::dossier_rows(state, &id, track))?;
+            filling.add([rows::dossier_row(state, &id, track)])?;
         }
     }
     for state in replayed.states.values() {
         filling.outbox(state)?;
     }
-    queues.apply(end, filling.changes)?;
+    queues.apply(end, rows::with_phases(queues, filling.changes)?)?;
     report.push(match was {
         Some(_) => format!("queues brought level with the ledger: {commits} commits"),
         None => format!("queues were empty: rebuilt from the whole ledger, {commits} commits"),
@@ -98,7 +98,8 @@ impl Filling<'_> {
     fn add(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), BootError> {
         self.changes.extend(changes);
         if self.changes.len() >= CHUNK {
-            self.queues.apply(self.from, std::mem::take(&mut self.changes))?;
+            let changes = rows::with_phases(self.queues, std::mem::take(&mut self.changes))?;
+            self.queues.apply(self.from, changes)?;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! The one thread that writes the queues, behind the ledger and never before it.
 
+use super::rows::with_phases;
 use lienthong_store::Position;
 use lienthong_store::queues::{Change, Queues, QueuesError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::runtime;
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Rows of one commit.
 #[derive(Debug)]
@@ -16,6 +18,10 @@ pub(crate) struct Rows {
 
 /// Commits whose rows may wait: a second of the highest load. Then the loop waits for the queues.
 pub(crate) const WAITING: usize = 1_024;
+
+/// How long rows are gathered while nobody waits for them: those of one dossier that follow each other become one, and a
+/// page of sled is written once for many. A reader cuts it short; whoever watches an inbox does not notice it.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How often the rows are made durable. What is lost is written again from the ledger at the next start.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -29,17 +35,26 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Applied {
     reached: watch::Receiver<Position>,
     durable: watch::Receiver<Position>,
+    wanted: Arc<Notify>,
 }
 
 impl Applied {
-    pub(crate) fn new(reached: watch::Receiver<Position>, durable: watch::Receiver<Position>) -> Self {
-        Self { reached, durable }
+    /// `wanted` is told when somebody waits.
+    pub(crate) fn new(
+        reached: watch::Receiver<Position>,
+        durable: watch::Receiver<Position>,
+        wanted: Arc<Notify>,
+    ) -> Self {
+        Self { reached, durable, wanted }
     }
 
     /// Waits until the rows reflect everything that is durable now, so that a caller finds what it was told of.
     /// `false` when the queues have stopped, or stand still.
     pub(crate) async fn caught_up(&mut self) -> bool {
         let durable = *self.durable.borrow();
+        if *self.reached.borrow() < durable {
+            self.wanted.notify_one();
+        }
         let level = self.reached.wait_for(|reached| *reached >= durable);
         matches!(tokio::time::timeout(PATIENCE, level).await, Ok(Ok(_)))
     }
@@ -56,16 +71,20 @@ pub(crate) fn run(
     queues: &Arc<Queues>,
     mut rows: mpsc::Receiver<Rows>,
     reached: &watch::Sender<Position>,
+    wanted: &Notify,
+    runtime: &runtime::Handle,
 ) -> Result<(), QueuesError> {
     let mut flushed = Instant::now();
     while let Some(next) = rows.blocking_recv() {
+        // Either way it is time.
+        let _ = runtime.block_on(async { tokio::time::timeout(GATHER, wanted.notified()).await });
         let mut changes = next.changes;
         let mut mark = next.mark;
         while let Ok(more) = rows.try_recv() {
             changes.extend(more.changes);
             mark = more.mark;
         }
-        queues.apply(mark, changes)?;
+        queues.apply(mark, with_phases(queues, changes)?)?;
         reached.send_replace(mark);
         if flushed.elapsed() >= FLUSH_EVERY {
             queues.flush()?;

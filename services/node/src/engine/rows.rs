@@ -19,19 +19,12 @@ use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Accept, Body, Refuse, Statement};
 use lienthong_proto::v1;
 use lienthong_store::Position;
-use lienthong_store::queues::{Change, Table};
+use lienthong_store::queues::{Change, Queues, QueuesError, Table};
 use prost::Message;
+use std::collections::BTreeMap;
 
-/// Phases a dossier may be listed under.
-const PHASES: [v1::Phase; 7] = [
-    v1::Phase::Followed,
-    v1::Phase::Held,
-    v1::Phase::Offered,
-    v1::Phase::Inbox,
-    v1::Phase::Gone,
-    v1::Phase::Out,
-    v1::Phase::Closed,
-];
+/// Length of a track's id, the end of a dossier's key.
+const TRACK_BYTES: usize = 32;
 
 /// Beginning of all keys of an agency.
 pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
@@ -73,7 +66,7 @@ pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
     }
     for id in &batch.touched {
         if let Some(track) = state.track(id) {
-            rows.extend(dossier_rows(state, id, track));
+            rows.push(dossier_row(state, id, track));
         }
     }
     rows
@@ -88,22 +81,43 @@ pub(crate) fn outbox_row(state: &State, index: LedgerIndex, to: &AgencyId) -> Ch
     }
 }
 
-/// A dossier, and the one phase it is listed under.
-pub(crate) fn dossier_rows(state: &State, id: &TrackId, track: &Track) -> Vec<Change> {
+/// A dossier. [`with_phases`] puts the row of its phase beside it.
+pub(crate) fn dossier_row(state: &State, id: &TrackId, track: &Track) -> Change {
     let dossier = shape::dossier(state, id, track);
-    let mut rows: Vec<Change> = PHASES
-        .iter()
-        .map(|phase| {
-            let key = [&phase_prefix(&state.me, *phase)[..], &id.0].concat();
-            if *phase == dossier.phase() {
-                Change::Put(Table::States, key, Vec::new())
-            } else {
-                Change::Delete(Table::States, key)
-            }
-        })
-        .collect();
-    rows.push(Change::Put(Table::Dossiers, dossier_key(&state.me, id), dossier.encode_to_vec()));
-    rows
+    Change::Put(Table::Dossiers, dossier_key(&state.me, id), dossier.encode_to_vec())
+}
+
+/// The changes, and with each dossier the one phase it is listed under: it leaves the phase that its row shows so far.
+pub(crate) fn with_phases(queues: &Queues, mut changes: Vec<Change>) -> Result<Vec<Change>, QueuesError> {
+    let mut dossiers: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+    for change in &changes {
+        if let Change::Put(Table::Dossiers, key, value) = change {
+            dossiers.insert(key, value);
+        }
+    }
+    let mut moves = Vec::new();
+    for (key, value) in dossiers {
+        let phase = phase_of(value);
+        let was = queues.get(Table::Dossiers, key)?.map(|row| phase_of(&row));
+        if was != Some(phase) {
+            moves.extend(was.map(|was| Change::Delete(Table::States, state_key(key, was))));
+            moves.push(Change::Put(Table::States, state_key(key, phase), Vec::new()));
+        }
+    }
+    changes.extend(moves);
+    Ok(changes)
+}
+
+/// The phase a dossier's row shows.
+fn phase_of(row: &[u8]) -> v1::Phase {
+    // The rows are our own, and the sum over them proves them when they are opened.
+    v1::Dossier::decode(row).unwrap_or_default().phase()
+}
+
+/// Key of a dossier, told by its own key, in the list of a phase.
+fn state_key(dossier: &[u8], phase: v1::Phase) -> Vec<u8> {
+    let (agency, track) = dossier.split_at(dossier.len() - TRACK_BYTES);
+    [agency, &[phase as u8], track].concat()
 }
 
 /// The event of a record that came in, if it is news for an officer.
