@@ -1,5 +1,7 @@
 //! Officers of one agency and an operator, as gRPC clients.
 
+use std::time::Duration;
+
 use lienthong_proto::v1;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use lienthong_proto::v1::node_service_client::NodeServiceClient;
@@ -259,7 +261,12 @@ impl Ops {
 
     /// Waits until nothing waits to leave.
     pub async fn until_outbox_empty(&self) {
-        let mut patience = Patience::new(BOUND, format!("the outbox of {} is empty", self.agency));
+        self.until_outbox_empty_within(BOUND).await;
+    }
+
+    /// The same with a bound of its own.
+    pub async fn until_outbox_empty_within(&self, bound: Duration) {
+        let mut patience = Patience::new(bound, format!("the outbox of {} is empty", self.agency));
         loop {
             patience.look().await;
             if self.agency().await.is_ok_and(|agency| agency.outbox == 0) {

@@ -5,17 +5,23 @@
 
 mod binary;
 mod broker;
+mod chance;
 mod desk;
+mod judge;
 mod kept;
 mod node;
+mod officers;
 mod ports;
 mod province;
 mod wait;
 
 pub use binary::lienthong;
 pub use broker::{broker, skip_or_fail};
+pub use chance::{Dice, is_soak};
 pub use desk::{Desk, Ops, ref_code, ref_id};
+pub use judge::{Judged, judge};
 pub use kept::{Kept, read_ledger};
 pub use node::{Ended, NodeProcess};
+pub use officers::{Carried, LONG, Officers};
 pub use province::Province;
 pub use wait::{BOUND, Patience, eventually};
