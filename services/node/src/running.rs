@@ -101,6 +101,7 @@ async fn make_link(config: &NodeConfig) -> Result<Link, BootError> {
                 tls_ca: section.tls_ca.clone(),
                 mailbox_bytes: section.mailbox_bytes,
                 per_sender_messages: section.per_sender_messages,
+                mailbox_replicas: section.mailbox_replicas.into(),
                 ..NatsConfig::new(section.url.clone(), config.node.name.clone())
             };
             Link::Nats(NatsLink::connect(nats).await?)

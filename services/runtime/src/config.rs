@@ -113,6 +113,8 @@ pub struct LinkSection {
     pub mailbox_bytes: u64,
     /// Messages that one sender may have waiting in a mailbox, per kind.
     pub per_sender_messages: u64,
+    /// Servers of a NATS cluster that keep a mailbox.
+    pub mailbox_replicas: u8,
 }
 
 /// `[store]`
@@ -212,6 +214,7 @@ impl Default for LinkSection {
             tls_ca: None,
             mailbox_bytes: 64 << 20,
             per_sender_messages: 4096,
+            mailbox_replicas: 1,
         }
     }
 }

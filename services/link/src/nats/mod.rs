@@ -41,6 +41,8 @@ pub struct NatsConfig {
     /// largest window of unreceipted statements, as acks lag behind receipts, so that only a faulty sender
     /// meets it. It counts messages; what a sender may fill in bytes is for credits to bound.
     pub per_sender_messages: u64,
+    /// Servers of a cluster that keep each mailbox. 1 by default: a single server can do no more.
+    pub mailbox_replicas: usize,
 }
 
 impl NatsConfig {
@@ -54,6 +56,7 @@ impl NatsConfig {
             tls_ca: None,
             mailbox_bytes: 64 << 20,
             per_sender_messages: 4096,
+            mailbox_replicas: 1,
         }
     }
 }

@@ -48,6 +48,9 @@ pub(super) async fn ensure(
     let stream = match jetstream.get_stream(&wanted.name).await {
         Ok(stream) => {
             if differs(&stream.cached_info().config, &wanted) {
+                // Of replicas an operator may have given more.
+                let num_replicas = wanted.num_replicas.max(stream.cached_info().config.num_replicas);
+                let wanted = stream::Config { num_replicas, ..wanted.clone() };
                 jetstream.update_stream(&wanted).await.map_err(|e| format!("changing the stream: {e}"))?;
             }
             stream
@@ -95,7 +98,7 @@ fn stream_config(config: &NatsConfig, agency: &AgencyId) -> stream::Config {
         subjects: vec![mailbox_subjects(agency)],
         retention: RetentionPolicy::WorkQueue,
         storage: StorageType::File,
-        num_replicas: 1,
+        num_replicas: config.mailbox_replicas,
         max_bytes: i64::try_from(config.mailbox_bytes).unwrap_or(i64::MAX),
         max_messages: -1,
         max_messages_per_subject: i64::try_from(config.per_sender_messages).unwrap_or(i64::MAX),
@@ -106,9 +109,10 @@ fn stream_config(config: &NatsConfig, agency: &AgencyId) -> stream::Config {
     }
 }
 
-/// Whether the server's stream is not as we want it. Replicas and placement are the operator's.
+/// Whether the server's stream is not as we want it. Placement is the operator's, and so are further replicas.
 fn differs(have: &stream::Config, want: &stream::Config) -> bool {
-    have.subjects != want.subjects
+    have.num_replicas < want.num_replicas
+        || have.subjects != want.subjects
         || have.max_bytes != want.max_bytes
         || have.max_messages_per_subject != want.max_messages_per_subject
         || have.discard != want.discard

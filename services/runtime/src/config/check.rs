@@ -14,6 +14,8 @@ use super::{LinkKind, NodeConfig};
 const AGENCIES_MAX: usize = 256;
 /// An id becomes part of NATS subjects and stream names and of metric labels.
 const AGENCY_ID_CHARS_MAX: usize = 40;
+/// What JetStream allows.
+const MAILBOX_REPLICAS_MAX: u64 = 5;
 /// Content of a dossier is at most 512 KiB, and the request around it needs room.
 const MESSAGE_BYTES_MIN: u64 = 640 << 10;
 /// Beyond this one caller could hold the memory of a small machine.
@@ -262,6 +264,7 @@ fn ranges(config: &NodeConfig, faults: &mut Vec<Fault>) {
         ("grpc.max_message_bytes", grpc.max_message_bytes as u64, MESSAGE_BYTES_MIN, MESSAGE_BYTES_MAX),
         ("link.mailbox_bytes", link.mailbox_bytes, 2 * MIB, 64 * 1024 * MIB),
         ("link.per_sender_messages", link.per_sender_messages, 16, 1_000_000),
+        ("link.mailbox_replicas", u64::from(link.mailbox_replicas), 1, MAILBOX_REPLICAS_MAX),
         ("store.segment_bytes", store.segment_bytes, 16 * MIB, 1024 * MIB),
         ("store.queue_cache_bytes", store.queue_cache_bytes, 8 * MIB, 16 * 1024 * MIB),
         ("store.snapshot_every_records", store.snapshot_every_records, 100, 10_000_000),
