@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use lienthong_link::server::{NatsServer, StartOptions};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::monitor::Monitor;
 
 /// What JetStream may reserve: only a number, since mailboxes of tests are written thinly.
 const RESERVE: u64 = 64 << 30;
@@ -12,12 +16,35 @@ const RESERVE: u64 = 64 << 30;
 /// # Panics
 /// When it does not start, or is missing where `CI=true`.
 pub async fn broker(dir: &Path) -> Option<NatsServer> {
+    Some(NatsServer::start(options(&dir.join("nats"))?).await.expect("nats-server starts"))
+}
+
+/// The same, and what it tells about itself.
+///
+/// # Panics
+/// As [`broker`].
+pub async fn watched_broker(dir: &Path) -> Option<(NatsServer, Monitor)> {
+    let monitor = Monitor::take();
+    let options = StartOptions { extra_config: monitor.config(), ..options(&dir.join("nats"))? };
+    Some((NatsServer::start(options).await.expect("nats-server starts"), monitor))
+}
+
+/// How a test starts a server with this store; `None`, loudly, when there is none to start.
+pub(crate) fn options(store: &Path) -> Option<StartOptions> {
     let Some(binary) = NatsServer::find() else {
         skip_or_fail("nats-server is neither in .tools/bin nor in PATH");
         return None;
     };
-    let options = StartOptions { max_file_store: RESERVE, ..StartOptions::new(binary, dir.join("nats")) };
-    Some(NatsServer::start(options).await.expect("nats-server starts"))
+    Some(StartOptions { max_file_store: RESERVE, ..StartOptions::new(binary, store) })
+}
+
+/// SIGSTOP or SIGCONT to a nats-server: stopped, it is there and says nothing.
+///
+/// # Panics
+/// When it does not run.
+pub fn signal_broker(server: &NatsServer, signal: Signal) {
+    let pid = server.pid().and_then(|pid| i32::try_from(pid).ok()).expect("a running nats-server");
+    kill(Pid::from_raw(pid), signal).expect("the nats-server can be signalled");
 }
 
 /// Something that the test needs is missing: told loudly on a laptop, a failure where `CI=true`.

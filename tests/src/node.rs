@@ -132,14 +132,25 @@ impl NodeProcess {
         }
     }
 
+    /// Signals it: SIGSTOP leaves it there, with all its connections, and silent until SIGCONT.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().and_then(Child::id).and_then(|pid| i32::try_from(pid).ok());
+        kill(Pid::from_raw(pid.expect("a running node")), signal).expect("the node can be signalled");
+    }
+
     /// Asks it to end, and waits until it has.
     ///
     /// # Panics
     /// When it does not end in order.
     pub async fn stop(&mut self) {
+        if self.child.is_none() {
+            return;
+        }
+        self.signal(Signal::SIGTERM);
         let Some(mut child) = self.child.take() else { return };
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).expect("a process id");
-        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("the node can be told to end");
         let ended = tokio::time::timeout(BOUND, child.wait()).await;
         let status = ended.expect("the node ends in time").expect("the node's process can be waited for");
         assert!(status.success(), "{} did not end in order ({status}):\n{}", self.name, self.log());

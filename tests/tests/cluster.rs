@@ -9,3 +9,7 @@ mod kills;
 mod scene;
 #[path = "cluster/sees.rs"]
 mod sees;
+#[path = "cluster/trio.rs"]
+mod trio;
+#[path = "cluster/wipes.rs"]
+mod wipes;

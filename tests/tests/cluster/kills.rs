@@ -60,7 +60,7 @@ async fn round(scene: &mut Scene, dice: &mut Dice, kills: &mut Kills) {
 async fn killed_again_and_again_under_load() {
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = broker(dir.path()).await else { return };
-    let (wanted, least) = if is_soak() { (200, 2_000) } else { (8, 100) };
+    let (wanted, least) = if is_soak() { (400, 2_000) } else { (8, 100) };
     let mut dice = Dice::thrown();
     let mut scene = Scene::begin(&broker.url(), CARRIERS, usize::MAX).await;
     let mut kills = Kills::default();

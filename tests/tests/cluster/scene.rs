@@ -21,6 +21,7 @@ pub(crate) struct Scene {
     pub(crate) province: Province,
     pub(crate) officers: Arc<Officers>,
     carriers: JoinSet<Vec<Carried>>,
+    is_endless: bool,
     began: Instant,
 }
 
@@ -42,13 +43,15 @@ impl Scene {
         let desks: Vec<Desk> = AGENCIES.iter().map(|agency| province.desk(agency)).collect();
         let officers = Officers::new(desks, "Tờ khai đăng ký khai sinh. ".repeat(20).into_bytes(), limit);
         let carriers = officers.begin(carriers);
-        Self { province, officers, carriers, began: Instant::now() }
+        Self { province, officers, carriers, is_endless: limit == usize::MAX, began: Instant::now() }
     }
 
-    /// Lets the officers finish what they carry, waits until nothing waits to leave, and judges: first what the nodes
+    /// Lets the officers carry all they may, or finish what they carry when that has no end; waits until nothing waits to leave, and judges: first what the nodes
     /// say and export, then what their disks hold. Fewer than `least` hand-offs are no test.
     pub(crate) async fn end(mut self, least: u64, what: impl Display) {
-        self.officers.rest();
+        if self.is_endless {
+            self.officers.rest();
+        }
         let carried = self.quiet().await;
         self.one_holder(&carried).await;
         let exports = self.exports(&carried).await;
