@@ -24,7 +24,10 @@ const REFUSED_EVERY: usize = 10;
 /// The officers of some agencies at work.
 #[derive(Debug)]
 pub struct Officers {
+    name: String,
     desks: Vec<Desk>,
+    /// Whom they carry to, in turn: places among the desks.
+    seats: Vec<usize>,
     content: Vec<u8>,
     limit: usize,
     next: AtomicUsize,
@@ -61,8 +64,22 @@ enum Deed<'a> {
 impl Officers {
     /// Officers at these desks. They carry at most `limit` dossiers with this content.
     pub fn new(desks: Vec<Desk>, content: Vec<u8>, limit: usize) -> Arc<Self> {
+        let seats = (0..desks.len()).collect();
+        Self::among("all", desks, seats, content, limit)
+    }
+
+    /// The same, but they carry among some of the desks only: others may be silent meanwhile. The name sets their
+    /// idempotency keys apart from those of other officers.
+    pub fn among(
+        name: &str,
+        desks: Vec<Desk>,
+        seats: Vec<usize>,
+        content: Vec<u8>,
+        limit: usize,
+    ) -> Arc<Self> {
         let (next, calls, handed) = Default::default();
-        Arc::new(Self { desks, content, limit, next, calls, handed, resting: AtomicBool::new(false) })
+        let (name, resting) = (name.to_owned(), AtomicBool::new(false));
+        Arc::new(Self { name, desks, seats, content, limit, next, calls, handed, resting })
     }
 
     /// So many officers begin. Each ends when all dossiers are taken, or when told to rest.
@@ -109,16 +126,16 @@ impl Officers {
         carried
     }
 
-    /// One dossier from its home through all agencies and home again.
+    /// One dossier from its home through all seats and home again.
     async fn around(&self, n: usize) -> Carried {
-        let count = self.desks.len();
-        let home = n % count;
-        let key = |what: &str, hop: usize| format!("{what}-{n}-{hop}");
+        let count = self.seats.len();
+        let home = self.seats[n % count];
+        let key = |what: &str, hop: usize| format!("{}-{what}-{n}-{hop}", self.name);
         let done = self.insist(home, &key("submit", 0), Deed::Submit(&self.content)).await;
         let id = done.dossier_id;
         let mut steps = vec![("intake", home)];
         for hop in 0..count {
-            let (from, to) = ((home + hop) % count, (home + hop + 1) % count);
+            let (from, to) = (self.seats[(n + hop) % count], self.seats[(n + hop + 1) % count]);
             if hop + 1 == count {
                 self.insist(from, &key("complete", hop), Deed::Complete(&id)).await;
                 steps.push(("completed", from));

@@ -3,8 +3,12 @@
 //!
 //! Short forms here, long ones with `LIENTHONG_SOAK=1`; each prints its verdict.
 
+#[path = "cluster/backlog.rs"]
+mod backlog;
 #[path = "cluster/kills.rs"]
 mod kills;
+#[path = "cluster/pauses.rs"]
+mod pauses;
 #[path = "cluster/scene.rs"]
 mod scene;
 #[path = "cluster/sees.rs"]
