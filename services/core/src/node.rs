@@ -380,6 +380,11 @@ impl<C: Codec> Node<C> {
         self.with_vouching(rows)
     }
 
+    /// The courier could not be reached and can be again: what waits for that need not sit out a long pause.
+    pub fn reconnected(&mut self, now: Now) {
+        self.courier.reconnected(now.mono);
+    }
+
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.next_word().or_else(|| self.courier.next().filter(|_| !self.is_silent()))

@@ -72,6 +72,15 @@ impl Link {
         }
     }
 
+    /// Waits until the connection has come up another time than `times`, and says how often it has by then. Never ends
+    /// where there is no connection to lose.
+    pub async fn came_up(&self, times: u64) -> u64 {
+        match self {
+            Link::Nats(link) => link.came_up(times).await,
+            Link::Embedded(_) => std::future::pending().await,
+        }
+    }
+
     /// How the link and its open mailboxes are. Reads memory only.
     pub fn status(&self) -> LinkStatus {
         match self {

@@ -10,6 +10,7 @@
 //! store's [`lienthong_core::durable::Durable`]: nothing is told that is not on disk.
 
 pub(crate) mod events;
+pub(crate) mod flow;
 pub(crate) mod gauges;
 pub(crate) mod group;
 pub(crate) mod handle;
@@ -21,6 +22,7 @@ pub(crate) mod recent;
 pub(crate) mod records;
 pub(crate) mod rows;
 pub(crate) mod run;
+pub(crate) mod sent;
 pub(crate) mod snapshot;
 
 pub use events::{Done, Level};

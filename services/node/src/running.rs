@@ -1,11 +1,13 @@
 //! A node that runs: how it is started, and the written order in which it ends.
 
 use crate::boot::{BootError, Booted, boot};
+use crate::engine::flow::Flow;
 use crate::engine::group::{Group, Waiters};
 use crate::engine::outgoing::Dispatcher;
 use crate::engine::persist;
 use crate::engine::queuer::{self, Applied};
 use crate::engine::run::Engine;
+use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
 use crate::engine::{Clock, Handle, gauges, incoming, outgoing};
 use crate::grpc::desk::Desk;
@@ -201,6 +203,7 @@ fn spawn_engine(
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || {
         queuer::run(&queues, rows, &reached, &rows_wanted, &of_queuer)
     })?;
+    let sent = Arc::new(Sent::new());
     let dispatcher = Dispatcher {
         records: booted.records.clone(),
         applied: applied.clone(),
@@ -208,16 +211,13 @@ fn spawn_engine(
         handle: handle.clone(),
         metrics: metrics.clone(),
         runtime,
+        flow: Flow::new(),
+        sent: sent.clone(),
     };
     tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
     let gauges = gauges::run(handle.clone(), link.clone(), metrics.clone());
-    let ending = tasks.token();
-    tasks.spawn("gauges", OnEnd::Expected, async move {
-        tokio::select! {
-            () = gauges => {}
-            () = ending.cancelled() => {}
-        }
-    });
+    on_the_side(tasks, "gauges", gauges);
+    on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent));
     let snapshots = Taker::new(
         config.node.data_dir.clone(),
         config.store.snapshot_every_records,
@@ -242,6 +242,17 @@ fn spawn_engine(
     tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
     let channels = Channels { handle, arrivals: arrivals_in };
     Ok((channels, applied, booted.lock))
+}
+
+/// Something that runs until the node ends and is not missed when it ends before.
+fn on_the_side(tasks: &TaskGroup, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    let ending = tasks.token();
+    tasks.spawn(name, OnEnd::Expected, async move {
+        tokio::select! {
+            () = work => {}
+            () = ending.cancelled() => {}
+        }
+    });
 }
 
 /// Verifies in the background what the snapshot spared the start. A fault stops the node and says where.

@@ -119,15 +119,28 @@ impl Courier {
     pub(crate) fn heard(&mut self, now: Instant, from: &AgencyId) {
         let Some(peer) = self.peers.get_mut(from) else { return };
         if peer.trouble.take().is_some() {
-            self.wake(now, from);
+            self.hasten(now, from);
+        }
+    }
+
+    /// The courier itself can be reached again, after days perhaps: what it did not take is sent at once.
+    pub(crate) fn reconnected(&mut self, now: Instant) {
+        let was_cut_off = |peer: &Peer| matches!(peer.trouble, Some((Trouble::Unreachable, _)));
+        let peers: Vec<AgencyId> =
+            self.peers.iter().filter(|(_, peer)| was_cut_off(peer)).map(|(id, _)| id.clone()).collect();
+        for id in peers {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.trouble = None;
+            }
+            self.hasten(now, &id);
         }
     }
 
     /// Rows for this peer need not sit out a long pause.
-    pub(crate) fn wake(&mut self, now: Instant, from: &AgencyId) {
+    pub(crate) fn hasten(&mut self, now: Instant, to: &AgencyId) {
         let late = Instant(now.0 + EAGER_MS);
         let keys: Vec<(Instant, RowKey)> =
-            self.due.iter().filter(|(at, key)| key.1 == *from && *at > late).cloned().collect();
+            self.due.iter().filter(|(at, key)| key.1 == *to && *at > late).cloned().collect();
         for (at, key) in keys {
             self.due.remove(&(at, key.clone()));
             if let Some(flight) = self.flying.get_mut(&key) {
@@ -293,5 +306,25 @@ mod tests {
         assert_eq!(courier.trouble(&b), Some((Trouble::NoMailbox, WallMs(7))), "since when is kept");
         courier.heard(now, &b);
         assert_eq!((courier.next(), courier.trouble(&b)), (Some(now), None));
+    }
+
+    #[test]
+    fn when_the_courier_is_back_what_it_did_not_take_is_sent_at_once() {
+        let (b, c) = (peer("b"), peer("c"));
+        let (mut courier, mut outbox) = with_rows(1, &b);
+        outbox.add(LedgerIndex(1), c.clone(), row(1));
+        courier.add(Instant(0), (LedgerIndex(1), c.clone()));
+        let mut now = Instant(0);
+        for _ in 0..20 {
+            now = courier.next().unwrap();
+            courier.take_due(now, &outbox);
+        }
+        courier.troubled(WallMs(7), &b, Trouble::Unreachable);
+        courier.troubled(WallMs(7), &c, Trouble::NoMailbox);
+        courier.reconnected(now);
+        assert_eq!((courier.trouble(&b), courier.next()), (None, Some(now)));
+        let sent: Vec<u64> = courier.take_due(now, &outbox).iter().map(|(k, _)| k.0.0).collect();
+        assert_eq!(sent, [0], "whoever has no mailbox has none now");
+        assert!(courier.trouble(&c).is_some());
     }
 }

@@ -206,7 +206,7 @@ impl<C: Codec> Node<C> {
         if let Some(asking) = self.asking.as_mut() {
             asking.stands(now.mono, from);
         }
-        self.courier.wake(now.mono, from);
+        self.courier.hasten(now.mono, from);
     }
 
     /// Whoever starts from before the newest that is known of it here is told, with its own signature beside it.

@@ -17,6 +17,8 @@ use crate::{LinkError, ServerIdentity};
 
 /// How long one request to the server may take. A new cluster leader needs several seconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a PubAck may take: behind all that was asked for ahead on a slow line, and a new cluster leader's time.
+const PUBACK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Publishes waiting for their PubAck; more callers wait their turn, so memory is bounded.
 const MAX_IN_FLIGHT: usize = 4096;
 /// Finds a peer that went silent within half a minute.
@@ -60,7 +62,7 @@ impl Connection {
         let client = options.connect(servers).await.map_err(|e| LinkError::Config(e.to_string()))?;
         let jetstream = ContextBuilder::new()
             .timeout(REQUEST_TIMEOUT)
-            .ack_timeout(REQUEST_TIMEOUT)
+            .ack_timeout(PUBACK_TIMEOUT)
             .max_ack_inflight(MAX_IN_FLIGHT)
             .build(client.clone());
         Ok(Connection { jetstream, started: Instant::now(), client, up, server: Arc::default() })

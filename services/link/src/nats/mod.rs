@@ -121,6 +121,11 @@ impl NatsLink {
         acked.map(drop).map_err(|error| send_error(&error, size))
     }
 
+    pub(crate) async fn came_up(&self, times: u64) -> u64 {
+        self.0.connection.again(times).await;
+        self.0.connection.epoch()
+    }
+
     pub(crate) fn status(&self) -> LinkStatus {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         LinkStatus {

@@ -20,8 +20,9 @@ use crate::{ACK_WAIT, Ack, CHUNK_MESSAGES, Delivery, parse_subject};
 
 /// Messages asked for ahead: four chunks, so that the server is never waited for.
 const PULL_MESSAGES: usize = 1000;
-/// Bytes asked for ahead: bounds memory when the messages are large.
-const PULL_BYTES: usize = 8 << 20;
+/// Bytes asked for ahead: room for the largest message, and little enough that answers of the server, which come over
+/// the same connection, are not late behind it: at 2 Mbit/s it takes four seconds.
+const PULL_BYTES: usize = 1 << 20;
 /// How long one pull request lives on the server.
 const PULL_EXPIRES: Duration = Duration::from_secs(20);
 /// Two missed heartbeats mean trouble: found within four seconds.

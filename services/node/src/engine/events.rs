@@ -98,6 +98,8 @@ pub(crate) enum Event {
     Look(Look),
     /// A courier's word about a peer of an agency.
     Trouble { agency: AgencyId, peer: AgencyId, trouble: lienthong_core::delivery::courier::Trouble },
+    /// The courier can be reached again.
+    Reconnected,
 }
 
 pub(crate) type Release = Box<dyn FnOnce() + Send>;

@@ -81,6 +81,11 @@ impl Handle {
         answer.await.map_err(|_| self.cut_off())
     }
 
+    /// Puts an event in when there is room. `false` when the loop has ended.
+    pub(crate) async fn send_in_turn(&self, event: Event) -> bool {
+        self.events.send(event).await.is_ok()
+    }
+
     pub(crate) fn send(&self, event: Event) -> Result<(), Reason> {
         self.events.try_send(event).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => Reason::Overloaded,

@@ -3,9 +3,11 @@
 //! Whatever fails here is only late: the outbox row stays, and the courier sends it again.
 
 use super::events::Event;
+use super::flow::Flow;
 use super::handle::Handle;
 use super::queuer::Applied;
 use super::records::{ReadError, Records};
+use super::sent::{Row, Sent};
 use lienthong_core::delivery::courier::Trouble;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::node::{Dispatch, Lane};
@@ -14,15 +16,23 @@ use lienthong_core::statement::Statement;
 use lienthong_link::{Link, SendError};
 use lienthong_runtime::Metrics;
 use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Groups of dispatches that may wait. When the courier is away they are dropped here and resent later.
-pub(crate) const WAITING: usize = 64;
-/// Messages at the courier without its answer.
+/// Answers among them are not resent by us, but cost their peer a resend: so there is room for the commits of seconds.
+pub(crate) const WAITING: usize = 256;
+/// Messages at the courier without its answer; how many bytes is for [`Flow`] to say.
 const IN_FLIGHT: usize = 64;
+
+/// Dispatches that wait for the line before no more are taken: the windows of sixteen peers.
+const BACKLOG: usize = 8_192;
+
+/// What is to be sent, and when that was decided.
+pub(crate) type Due = (Instant, Vec<Dispatch>);
 
 type Route = (AgencyId, AgencyId, Lane);
 
@@ -34,23 +44,62 @@ pub(crate) struct Dispatcher {
     pub(crate) handle: Handle,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) runtime: runtime::Handle,
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) sent: Arc<Sent>,
+}
+
+/// What waits for the line. Answers go first: they are small, and whoever waits for one sends its offer again.
+#[derive(Default)]
+struct Waiting {
+    answers: VecDeque<Dispatch>,
+    others: VecDeque<Dispatch>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.others.is_empty()
+    }
+
+    fn next(&mut self) -> Option<Dispatch> {
+        self.answers.pop_front().or_else(|| self.others.pop_front())
+    }
+}
+
+/// Envelopes of one message, and the rows they are of.
+#[derive(Default)]
+struct Pack {
+    bytes: PackBuilder,
+    length: usize,
+    rows: Vec<Row>,
 }
 
 impl Dispatcher {
     /// Runs on its own thread until the loop lets go of its end.
-    pub(crate) fn run(&self, mut dispatches: mpsc::Receiver<Vec<Dispatch>>) {
+    pub(crate) fn run(&self, mut dispatches: mpsc::Receiver<Due>) {
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
-        while let Some(mut group) = dispatches.blocking_recv() {
-            while let Ok(more) = dispatches.try_recv() {
-                group.extend(more);
+        let mut waiting = Waiting::default();
+        loop {
+            if waiting.is_empty() {
+                self.sent.forget();
+                let Some(due) = dispatches.blocking_recv() else { return };
+                self.take(due, &mut waiting);
             }
-            for (route, packs) in self.pack(&group) {
+            while waiting.others.len() < BACKLOG
+                && let Ok(due) = dispatches.try_recv()
+            {
+                self.take(due, &mut waiting);
+            }
+            for (route, packs) in self.pack(&mut waiting) {
                 for pack in packs {
                     let permit = self.runtime.block_on(in_flight.clone().acquire_owned());
                     let Ok(permit) = permit else { return };
+                    let pass = self.flow.enter(pack.length);
                     let (link, handle, route) = (self.link.clone(), self.handle.clone(), route.clone());
+                    let sent = self.sent.clone();
                     self.runtime.spawn(async move {
-                        send(&link, &handle, route, pack).await;
+                        let is_taken = send(&link, &handle, route, pack.bytes.finish()).await;
+                        pass.answered(is_taken);
+                        sent.answered(pack.rows, is_taken);
                         drop(permit);
                     });
                 }
@@ -58,29 +107,54 @@ impl Dispatcher {
         }
     }
 
-    fn pack(&self, group: &[Dispatch]) -> BTreeMap<Route, Vec<bytes::Bytes>> {
-        let mut open: BTreeMap<Route, (Vec<bytes::Bytes>, PackBuilder)> = BTreeMap::new();
-        for dispatch in group {
-            let envelope = match self.envelope_in_time(dispatch) {
+    /// Without resends of what has not even left yet, or only just: a slow line would carry nothing else.
+    fn take(&self, (at, due): Due, waiting: &mut Waiting) {
+        for dispatch in due {
+            let row = row(&dispatch);
+            if dispatch.attempts > 0 && self.sent.is_under_way(&row, at) {
+                continue;
+            }
+            self.sent.leave(row);
+            match dispatch.lane {
+                Lane::Answer => waiting.answers.push_back(dispatch),
+                Lane::Offer | Lane::Ctl => waiting.others.push_back(dispatch),
+            }
+        }
+    }
+
+    /// Packs of what goes next: as much as the line takes at a time, so that answers need not wait long.
+    fn pack(&self, waiting: &mut Waiting) -> BTreeMap<Route, Vec<Pack>> {
+        let mut open: BTreeMap<Route, (Vec<Pack>, Pack)> = BTreeMap::new();
+        let most = self.flow.pack_bytes();
+        let mut taken = 0;
+        while taken < most
+            && let Some(dispatch) = waiting.next()
+        {
+            let envelope = match self.envelope_in_time(&dispatch) {
                 Ok(envelope) => envelope,
                 Err(error) => {
                     tracing::error!(%error, to = %dispatch.to, "a statement cannot be read to be sent");
+                    self.sent.answered(vec![row(&dispatch)], false);
                     continue;
                 }
             };
             let route = (dispatch.from.clone(), dispatch.to.clone(), dispatch.lane);
-            let (full, builder) = open.entry(route).or_default();
-            if !builder.push(&envelope) {
-                full.push(std::mem::take(builder).finish());
-                if !builder.push(&envelope) {
+            let (full, pack) = open.entry(route).or_default();
+            if pack.length + envelope.len() > most && pack.length > 0 || !pack.bytes.push(&envelope) {
+                full.push(std::mem::take(pack));
+                if !pack.bytes.push(&envelope) {
                     tracing::error!(to = %dispatch.to, bytes = envelope.len(), "an envelope is above the limit");
+                    self.sent.answered(vec![row(&dispatch)], false);
+                    continue;
                 }
             }
+            taken += envelope.len();
+            pack.length += envelope.len();
+            pack.rows.push(row(&dispatch));
         }
-        let finish = |(mut full, last): (Vec<_>, PackBuilder)| {
-            if !last.is_empty() {
-                full.push(last.finish());
-            }
+        let finish = |(mut full, last): (Vec<Pack>, Pack)| {
+            full.push(last);
+            full.retain(|pack| !pack.bytes.is_empty());
             full
         };
         open.into_iter().map(|(route, packs)| (route, finish(packs))).collect()
@@ -124,14 +198,31 @@ impl Dispatcher {
     }
 }
 
-async fn send(link: &Link, handle: &Handle, (from, to, lane): Route, pack: bytes::Bytes) {
+fn row(dispatch: &Dispatch) -> Row {
+    (dispatch.from.clone(), dispatch.statement, dispatch.to.clone())
+}
+
+/// Tells the loop each time the courier can be reached again. What waits then is not left to pauses of minutes.
+pub(crate) async fn tell_reconnects(link: Link, handle: Handle, sent: Arc<Sent>) {
+    let mut times = 0;
+    loop {
+        times = link.came_up(times).await;
+        sent.doubt();
+        if !handle.send_in_turn(Event::Reconnected).await {
+            return;
+        }
+    }
+}
+
+/// Whether the courier took it; if not, the loop is told why.
+async fn send(link: &Link, handle: &Handle, (from, to, lane): Route, pack: bytes::Bytes) -> bool {
     let lane = match lane {
         Lane::Offer => lienthong_link::Lane::Offer,
         Lane::Answer => lienthong_link::Lane::Answer,
         Lane::Ctl => lienthong_link::Lane::Ctl,
     };
     let trouble = match link.send(&from, &to, lane, pack).await {
-        Ok(()) => return,
+        Ok(()) => return true,
         Err(SendError::NoMailbox) => Trouble::NoMailbox,
         Err(SendError::MailboxFull) => Trouble::MailboxFull,
         Err(SendError::Unreachable(why)) => {
@@ -140,9 +231,10 @@ async fn send(link: &Link, handle: &Handle, (from, to, lane): Route, pack: bytes
         }
         Err(error @ SendError::TooLarge { .. }) => {
             tracing::error!(%error, "a pack is larger than the link takes");
-            return;
+            return false;
         }
     };
     // Only a remark for operators: when the loop is full it is not missed.
     let _ = handle.send(Event::Trouble { agency: from, peer: to, trouble });
+    false
 }

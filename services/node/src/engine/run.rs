@@ -2,6 +2,7 @@
 
 use super::events::{Arrived, Done, Event, Level, Opened, Waiter};
 use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
+use super::outgoing::Due;
 use super::persist::{Job, Persisted};
 use super::queuer::{PATIENCE, Rows};
 use super::{Clock, Hosts, rows};
@@ -25,7 +26,7 @@ pub(crate) struct Engine {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) jobs: SyncSender<Job>,
     pub(crate) queue_rows: mpsc::Sender<Rows>,
-    pub(crate) dispatches: mpsc::Sender<Vec<Dispatch>>,
+    pub(crate) dispatches: mpsc::Sender<Due>,
     pub(crate) durable: watch::Sender<Position>,
     pub(crate) snapshots: super::snapshot::Taker,
     pub(crate) commits: u64,
@@ -147,6 +148,10 @@ impl Engine {
                 if let Some(host) = self.hosts.get_mut(&agency) {
                     let _ = host.node.step(self.clock.now(), Input::Trouble(peer, trouble));
                 }
+            }
+            Event::Reconnected => {
+                let now = self.clock.now();
+                self.hosts.values_mut().for_each(|host| host.node.reconnected(now));
             }
         }
     }
@@ -299,7 +304,7 @@ impl Engine {
     }
 
     fn dispatch(&self, out: Vec<Dispatch>) {
-        if !out.is_empty() && self.dispatches.try_send(out).is_err() {
+        if !out.is_empty() && self.dispatches.try_send((std::time::Instant::now(), out)).is_err() {
             tracing::debug!("the dispatcher is full: the courier will send again");
         }
     }
