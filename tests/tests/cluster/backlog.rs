@@ -19,6 +19,9 @@ const OFFICERS: usize = 64;
 /// 2 Mbit/s, and 200 ms in each direction.
 const BAD_LINE: Quality = Quality { bytes_per_second: Some(250_000), delay: Duration::from_millis(200) };
 
+/// The pause before what the courier did not take is tried again, as it is after some hours.
+const LONG_PAUSE_MS: u64 = 60_000;
+
 /// A province of which a is cut off, and what waits.
 struct Backlog {
     province: Province,
@@ -118,6 +121,8 @@ async fn three_days_cut_off_and_level_over_a_bad_line() {
         as_shipped(config);
         if config.node.name == "a" {
             config.link.url = format!("nats://{begins}");
+            // After days all pauses are long: that the line is back has to be noticed.
+            config.delivery.resend_first_ms = LONG_PAUSE_MS;
         }
     });
     province.start().await;
