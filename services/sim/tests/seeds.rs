@@ -51,7 +51,7 @@ const ENOUGH: [(Kind, &str, u64); 31] = [
     (Kind::Fault, "old copy put back", 50),
     (Kind::Outcome, "recovery finished", 45),
     (Kind::Outcome, "envelope of an earlier incarnation let go", 100),
-    (Kind::Work, "fences among those who recover", 40),
+    (Kind::Work, "fences among those who recover", 20),
     (Kind::Work, "tracks given back", 1_500),
 ];
 
