@@ -174,6 +174,10 @@ pub type Digits = [u8; 6];
 pub const CODE_GAP: u32 = 5_000;
 /// Tracks in one ASK: keeps its body below 40 KiB.
 pub const ASKED_AT_ONCE: usize = 512;
+/// Parts of one question: two million tracks, more than one agency has part in.
+pub const ASK_PARTS: u32 = 4_096;
+/// Statements that may wait for what comes before them while a node recovers: far above what honest peers give.
+pub const POOLED: usize = 50_000;
 /// Tracks given back for one round: a commit's worth of records. The asker asks again for more.
 pub const GIVEN_AT_ONCE: usize = 128;
 /// Statements vouched for in one RESUMED: keeps its body below 10 KiB.

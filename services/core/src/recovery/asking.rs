@@ -2,11 +2,11 @@
 //!
 //! All of it may be forgotten: a restart begins with the same FENCE anew, and what was given back is in the ledger.
 
-use super::{ASKED_AT_ONCE, Ask, Given, Word, giving};
+use super::{ASKED_AT_ONCE, Ask, Given, POOLED, Word, giving};
 use crate::custody::state::State;
-use crate::custody::track::{Entry, Phase};
+use crate::custody::track::Entry;
 use crate::ids::{AgencyId, Digest, Incarnation, Instant, Sid, TrackId};
-use crate::statement::{Body, Statement};
+use crate::statement::{Accept, Body, Refuse, Statement};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,6 +19,7 @@ pub struct Asking {
     peers: BTreeMap<AgencyId, Progress>,
     /// Statements that were given back and follow something not known yet.
     pool: BTreeMap<TrackId, BTreeMap<Sid, Arc<Statement>>>,
+    pooled: usize,
     to_say: VecDeque<(AgencyId, ToSay)>,
     next: Instant,
     attempts: u32,
@@ -68,6 +69,7 @@ impl Asking {
             round: 0,
             peers: peers.map(|peer| (peer, Progress::default())).collect(),
             pool: BTreeMap::new(),
+            pooled: 0,
             to_say: VecDeque::new(),
             next: now,
             attempts: 0,
@@ -204,20 +206,26 @@ impl Asking {
 
     /// Adds statements of a track to those that wait for their place.
     pub fn pool(&mut self, track: TrackId, statements: &[Arc<Statement>]) {
+        if self.pooled > POOLED {
+            return; // no honest peer gives so much that has no place; it is asked again
+        }
         let pool = self.pool.entry(track).or_default();
-        pool.extend(statements.iter().map(|s| (s.sid(), s.clone())));
+        let before = pool.len();
+        pool.extend(statements.iter().filter(|s| s.track() == Some(track)).map(|s| (s.sid(), s.clone())));
+        self.pooled += pool.len() - before;
     }
 
     /// The next statement of a track that has its place at the end of the spine as it is known now.
     pub fn next_of(&mut self, state: &State, id: &TrackId) -> Option<Arc<Statement>> {
         let pool = self.pool.get_mut(id)?;
-        let known = state.track(id);
+        let (known, before) = (state.track(id), pool.len());
         pool.retain(|sid, _| known.is_none_or(|t| t.entry(sid).is_none()));
         let sid = match known {
             None => pool.get(id).filter(|s| matches!(s.body, Body::Intake(_))).map(|s| s.sid()),
             Some(track) => pool.values().find(|s| follows(state, track, s, pool)).map(|s| s.sid()),
         };
         let found = sid.and_then(|sid| pool.remove(&sid));
+        self.pooled -= before - pool.len();
         if pool.is_empty() {
             self.pool.remove(id);
         }
@@ -235,7 +243,7 @@ fn follows(
 ) -> bool {
     let mut standing = track.standing();
     let hop = match &statement.body {
-        Body::Offer(offer) if offer.to == state.me && track.phase != Phase::Held => {
+        Body::Offer(offer) if offer.to == state.me => {
             let decided = pool.values().any(|s| s.body.prev() == Some(statement.sid()));
             if !decided {
                 return false;
@@ -245,6 +253,17 @@ fn follows(
         Body::Offer(offer) => Some(offer.hop),
         _ => None,
     };
+    // Over what contradicts the intake or the offer no certificate could be walked.
+    let fits = match &statement.body {
+        Body::Offer(offer) => offer.content.as_ref().map(|c| c.digest) == track.commitment_digest(),
+        Body::Accept(Accept { tid, hop, .. }) | Body::Refuse(Refuse { tid, hop, .. }) => {
+            track.transfers.get(tid).is_some_and(|t| t.hop == *hop)
+        }
+        _ => true,
+    };
+    if !fits {
+        return false;
+    }
     let entry = Entry::of(state.next, statement);
     standing.takes(&entry, hop, &track.transfers)
 }

@@ -6,7 +6,7 @@ use crate::scan::Fields;
 use bytes::Bytes;
 use lienthong_core::ids::{Digest, Incarnation};
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, Known, VOUCHED_AT_ONCE, Word};
+use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Ask, Given, Known, VOUCHED_AT_ONCE, Word};
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
 
@@ -103,7 +103,7 @@ pub(super) fn word(said: Said) -> Result<Word, Reason> {
 }
 
 fn ask(m: &v1::Ask) -> Result<Ask, Reason> {
-    if m.number == 0 || m.number > m.of {
+    if m.number == 0 || m.number > m.of || m.of > ASK_PARTS {
         return Err(MALFORMED);
     }
     let known = |k: &v1::KnownTrack| {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, TrackId, WallMs};
+use lienthong_core::recovery::{Ask, Given, Known, Word};
 use lienthong_core::statement as core;
 use lienthong_core::statement::{Body, Claim, Statement};
 use lienthong_proto::v1;
@@ -186,4 +187,21 @@ pub(crate) fn each_kind() -> Vec<Arc<Statement>> {
     ]
     .map(|body| simple("xa-a", body))
     .to_vec()
+}
+
+/// Every word of a recovery, with its name.
+pub(crate) fn words() -> [(&'static str, Word); 8] {
+    let incarnation = Incarnation(3);
+    let known = Known { track: hash(1), statements: hash(6), has_content: true };
+    let (round, number, of) = (2, 1, 4);
+    [
+        ("fence", Word::Fence { incarnation, nonce: [7; 16] }),
+        ("fenced", Word::Fenced { incarnation, taken: false, held: Incarnation(5), recovering: true }),
+        ("stands", Word::Stands),
+        ("ask", Word::Ask(Ask { round, number, of, after: hash(8), tracks: vec![known] })),
+        ("given", Word::Given(Given { incarnation, round, number, of, more: true, track: Some(hash(1)) })),
+        ("resumed", Word::Resumed { vouched: vec![hash(2), hash(3)], last: true }),
+        ("hello", Word::Hello),
+        ("rollback", Word::Rollback),
+    ]
 }

@@ -4,9 +4,9 @@
 //! undo that. A new version gets new files (`offer.v2.hex`) and a new type name beside the old ones. Files that are
 //! missing are written by `GOLDEN_WRITE=1 cargo test -p lienthong-wire golden`, which overwrites none.
 
-use crate::fixture::{directory, each_kind, id, signed, verifier};
+use crate::fixture::{directory, each_kind, id, signed, simple, verifier, words};
 use crate::journey::journey;
-use lienthong_core::statement::Statement;
+use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
 use lienthong_wire::envelope::{Letter, encode_envelope, open_envelope};
 use lienthong_wire::evidence::verify;
@@ -38,6 +38,16 @@ fn golden_statements() {
     for statement in each_kind() {
         let name = format!("{}.v1", statement.body.kind().name());
         let kept = golden(&name, &signed(&statement).encode_to_vec());
+        let old = v1::SignedStatement::decode(&kept[..]).unwrap();
+        assert_eq!(verifier().verify_statement(old).unwrap(), statement);
+    }
+}
+
+#[test]
+fn golden_words() {
+    for (name, word) in words() {
+        let statement = simple("xa-a", Body::Recovery(word));
+        let kept = golden(&format!("recovery.{name}.v1"), &signed(&statement).encode_to_vec());
         let old = v1::SignedStatement::decode(&kept[..]).unwrap();
         assert_eq!(verifier().verify_statement(old).unwrap(), statement);
     }

@@ -14,3 +14,4 @@ mod reasons;
 mod records;
 mod roundtrip;
 mod spine;
+mod words;

@@ -5,6 +5,7 @@ use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
 use lienthong_core::record::{CommandRef, Origin, Record, StatementRecord, TraceContext};
+use lienthong_core::recovery::{Ask, Given, Known, Word};
 use lienthong_core::statement as core;
 use lienthong_core::statement::{Body, Channel, Claim, Commitment, HandOffKind, RefusalCause, Resolution};
 use lienthong_wire::record::{decode_record, encode_record};
@@ -143,8 +144,30 @@ fn custodians() -> impl Strategy<Value = Body> {
     )
 }
 
+fn word() -> impl Strategy<Value = Word> {
+    let known = (digest(), digest(), any::<bool>());
+    let known = known.prop_map(|(track, statements, has_content)| Known { track, statements, has_content });
+    let numbers = (any::<u64>(), any::<u64>(), any::<u32>(), 1..9_u32, any::<bool>());
+    (numbers, any::<[u8; 16]>(), digest(), vec(known, 0..9), vec(digest(), 0..9)).prop_flat_map(
+        |((inc, held, round, number, flag), nonce, id, tracks, vouched)| {
+            let (incarnation, of) = (Incarnation(inc), number + 1);
+            let track = flag.then_some(id);
+            prop_oneof![
+                Just(Word::Fence { incarnation, nonce }),
+                Just(Word::Fenced { incarnation, taken: flag, held: Incarnation(held), recovering: !flag }),
+                Just(Word::Stands),
+                Just(Word::Ask(Ask { round, number, of, after: id, tracks })),
+                Just(Word::Given(Given { incarnation, round, number, of, more: flag, track })),
+                Just(Word::Resumed { vouched, last: flag }),
+                Just(Word::Hello),
+                Just(Word::Rollback),
+            ]
+        },
+    )
+}
+
 fn body() -> impl Strategy<Value = Body> {
-    prop_oneof![intake(), offer(), answer(), custodians()]
+    prop_oneof![intake(), offer(), answer(), custodians(), word().prop_map(Body::Recovery)]
 }
 
 proptest! {
@@ -163,7 +186,7 @@ proptest! {
     fn statement_records(
         claim in claim(),
         body in body(),
-        origin in select(vec![Origin::Made, Origin::Taken, Origin::Learned]),
+        origin in select(vec![Origin::Made, Origin::Taken, Origin::Learned, Origin::Returned]),
         key in option::of((text(64), digest())),
         trace in option::of((text(55), text(200))),
         content in option::of(vec(any::<u8>(), 0..50)),
