@@ -2,6 +2,8 @@
 //!
 //! This crate knows agencies, indices, hashes and bytes. It knows nothing of statements.
 
+pub mod anchor;
+pub mod backup;
 pub mod config;
 pub mod error;
 mod files;
@@ -11,6 +13,8 @@ pub mod lock;
 pub mod position;
 pub mod queues;
 pub mod record;
+pub mod restore;
+mod sealed_text;
 pub mod snapshots;
 pub mod verify;
 

@@ -2,15 +2,15 @@
 
 mod body;
 mod current;
-mod decode;
+pub(crate) mod decode;
 mod encode;
 mod frame;
-mod header;
+pub(crate) mod header;
 mod open;
 #[cfg(test)]
 mod poison_test;
 mod reader;
-mod segments;
+pub(crate) mod segments;
 mod survey;
 pub(crate) mod walk;
 
@@ -164,6 +164,11 @@ impl Ledger {
     /// Where the next commit goes when it fits: everything before is durable. A place to resume a scan from.
     pub fn end_position(&self) -> Position {
         Position::at(self.current.number, self.current.offset)
+    }
+
+    /// What tells this store from every other, copies of it excepted.
+    pub fn store_id(&self) -> [u8; 16] {
+        self.store
     }
 
     /// The head of the physical chain of commits.

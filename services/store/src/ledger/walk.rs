@@ -27,6 +27,13 @@ pub(crate) struct Walk {
     numbers: Vec<u32>,
 }
 
+/// Whether a newest commit counts that nothing proves durable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AndWhole {
+    Yes,
+    No,
+}
+
 /// One step of the walk.
 pub(crate) enum Step {
     Commit(Commit),
@@ -76,6 +83,36 @@ impl Walk {
         }
         let there = walk.offset == position.commit && position.record == 0 && walk.physical == physical;
         Ok(there.then_some(walk))
+    }
+
+    /// Up to where the log is proved durable, for a reader beside the process that writes it: what a later header or
+    /// mark names. The newest commit may be missing while nothing followed it yet; `and_whole` counts it in when all of
+    /// it is there, for a ledger that nobody writes.
+    pub(crate) fn proved_end(dir: &Path, and_whole: AndWhole) -> Result<Position, Fault> {
+        let numbers = segments::list(dir).map_err(|e| fault(dir, 1, 0, None, e))?;
+        let mut last = 1;
+        for number in numbers.iter().rev() {
+            if matches!(Segment::open(dir, *number)?.first_page(dir), Ok(FirstPage::Started(_))) {
+                last = *number;
+                break;
+            }
+        }
+        let mut walk = Self::begin(dir, numbers, last)?;
+        let mut newest = None;
+        while u64::from(walk.offset) + PAGE as u64 <= walk.segment.len {
+            match decode::slot(&walk.segment, walk.offset).map_err(|e| walk.fault(e))? {
+                Slot::Commit(header, after) if walk.continues(&header) => {
+                    walk.pass(&header, after);
+                    newest = Some(header);
+                }
+                Slot::Mark(header, _) if walk.continues(&header) => return Ok(walk.position()),
+                // Being written just now, or nothing yet.
+                Slot::Commit(..) | Slot::Mark(..) | Slot::Bad(_) | Slot::Blank => break,
+            }
+        }
+        let Some(newest) = newest else { return Ok(walk.position()) };
+        let is_whole = and_whole == AndWhole::Yes && decode::commit(&walk.segment, &newest).is_ok();
+        Ok(if is_whole { walk.position() } else { Position::at(newest.segment, newest.offset) })
     }
 
     fn begin(dir: &Path, numbers: Vec<u32>, number: u32) -> Result<Self, Fault> {
