@@ -45,8 +45,9 @@ impl State {
         self.incarnation = incarnation;
         let (kept, since) =
             self.memory.recovery.map_or((index.0, claim.made_at), |earlier| (earlier.kept, earlier.since));
+        // Also in a recovery: codes that were issued in it may be lost with a copy from its middle.
+        self.leave_gap(claim.made_at);
         if self.memory.recovery.is_none() {
-            self.leave_gap(claim.made_at);
             self.void_receipts(None);
         }
         self.memory.recovery = Some(Recovery { incarnation, fence: index, kept, since });
