@@ -45,6 +45,10 @@ pub struct NodeSection {
     pub name: String,
     /// The data folder: ledger, queues, lock.
     pub data_dir: PathBuf,
+    /// The folder of the anchor, which tells an old copy of the data folder from the latest state. Beside the data
+    /// folder when it is not given: see [`NodeSection::anchor_dir`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<PathBuf>,
     /// The directory file: agencies, keys, who may hand to whom.
     pub directory: PathBuf,
     /// The agencies this process hosts. Empty by default, and refused when empty.
@@ -185,6 +189,7 @@ impl Default for NodeSection {
         Self {
             name: "node".to_owned(),
             data_dir: "/var/lib/lienthong".into(),
+            anchor: None,
             directory: "/etc/lienthong/directory.toml".into(),
             agencies: Vec::new(),
         }
@@ -245,6 +250,18 @@ impl Default for TelemetryConfig {
 impl Default for LimitsSection {
     fn default() -> Self {
         Self { commands_waiting: 1024, quarantine_per_peer: 256, drain_ms: 10_000, watchers: 256 }
+    }
+}
+
+impl NodeSection {
+    /// The folder of the anchor: `anchor`, or the data folder's name with `.anchor` behind it. `None` where the data
+    /// folder has no name to add to.
+    pub fn anchor_dir(&self) -> Option<PathBuf> {
+        self.anchor.clone().or_else(|| {
+            let mut name = self.data_dir.file_name()?.to_owned();
+            name.push(".anchor");
+            Some(self.data_dir.with_file_name(name))
+        })
     }
 }
 
@@ -318,6 +335,7 @@ impl NodeConfig {
     fn resolve_paths(&mut self, base: &Path) {
         let fixed = [&mut self.node.data_dir, &mut self.node.directory];
         let optional = [
+            &mut self.node.anchor,
             &mut self.grpc.tls_certificate,
             &mut self.grpc.tls_key,
             &mut self.grpc.tls_client_ca,

@@ -47,6 +47,8 @@ names! {
     OUTBOX_WAITING = "lienthong.outbox.waiting", "{statement}", "statements that wait for a peer, by peer";
     MAILBOX_REPAIRS = "lienthong.mailbox.repairs", "{repair}", "mailbox streams created again because they were missing or wrong, by agency";
     CONSUMER_STALLS = "lienthong.consumer.stalls", "{stall}", "consumers that had messages waiting and delivered none, by agency";
+    RECOVERIES = "lienthong.recoveries", "{recovery}", "recoveries from an old copy that began, by agency and what showed it";
+    RECOVERING = "lienthong.recovering", "{agency}", "1 while an agency recovers from an old copy and hands nothing on, else 0, by agency";
     INVARIANTS_BROKEN = "lienthong.invariants.broken", "{violation}", "invariants of protocol.md 8 found broken, by id: a person must act";
 }
 
@@ -77,6 +79,8 @@ pub struct Metrics {
     outbox_waiting: Gauge<u64>,
     mailbox_repairs: Counter<u64>,
     consumer_stalls: Counter<u64>,
+    recoveries: Counter<u64>,
+    recovering: Gauge<u64>,
     invariants_broken: Counter<u64>,
 }
 
@@ -109,6 +113,8 @@ impl Metrics {
             outbox_waiting: gauge(&meter, OUTBOX_WAITING),
             mailbox_repairs: counter(&meter, MAILBOX_REPAIRS),
             consumer_stalls: counter(&meter, CONSUMER_STALLS),
+            recoveries: counter(&meter, RECOVERIES),
+            recovering: gauge(&meter, RECOVERING),
             invariants_broken: counter(&meter, INVARIANTS_BROKEN),
         }
     }
@@ -179,6 +185,17 @@ impl Metrics {
     /// The consumer of `agency` had stalled and was created again.
     pub fn consumer_stalled(&self, agency: &str) {
         self.consumer_stalls.add(1, &[self.agency("agency", agency)]);
+    }
+
+    /// A recovery of `agency` began; `cause` is a word of the program.
+    pub fn recovery_began(&self, agency: &str, cause: &'static str) {
+        self.recoveries.add(1, &[self.agency("agency", agency), KeyValue::new("cause", cause)]);
+        self.recovering.record(1, &[self.agency("agency", agency)]);
+    }
+
+    /// The recovery of `agency` ended.
+    pub fn recovery_ended(&self, agency: &str) {
+        self.recovering.record(0, &[self.agency("agency", agency)]);
     }
 
     /// An invariant was found broken.

@@ -126,6 +126,7 @@ impl Folder {
             node: NodeSection {
                 name: "dev".to_owned(),
                 data_dir: self.node(),
+                anchor: None,
                 directory: self.directory(),
                 agencies: self.agencies.clone(),
             },

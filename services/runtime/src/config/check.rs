@@ -115,6 +115,18 @@ fn node(config: &NodeConfig, faults: &mut Vec<Fault>) {
             faults.push(missing(key));
         }
     }
+    let anchor = node.anchor_dir();
+    if !node.data_dir.as_os_str().is_empty() && anchor.is_none_or(|anchor| anchor.starts_with(&node.data_dir))
+    {
+        faults.push(Fault::new(
+            "node.anchor",
+            Text::new("the anchor is not outside the data folder", "mỏ neo không nằm ngoài thư mục dữ liệu"),
+            Text::new(
+                "give a folder elsewhere: a copy of the data folder must not bring the anchor with it",
+                "hãy chọn thư mục khác: bản sao của thư mục dữ liệu không được mang theo mỏ neo",
+            ),
+        ));
+    }
     if !(1..=AGENCIES_MAX).contains(&node.agencies.len()) {
         let count = node.agencies.len();
         faults.push(Fault::new(

@@ -117,7 +117,7 @@ size = 1
     assert_eq!(faults.list().len(), expected.len(), "one fault a key\n{faults}");
     let listing = faults.to_string();
     assert!(listing.contains("store.segment_bytes (from LIENTHONG_STORE__SEGMENT_BYTES)"), "{listing}");
-    assert!(listing.contains("there is no such key; use one of: name, data_dir"), "{listing}");
+    assert!(listing.contains("there is no such key; use one of: name, data_dir, anchor"), "{listing}");
     assert!(listing.contains("không có khoá này; hãy dùng một trong các khoá"), "{listing}");
     assert!(listing.contains("write it like `window = 512`"), "{listing}");
     assert!(!listing.contains("secret"), "a password is not repeated");
@@ -163,6 +163,16 @@ fn a_misspelt_log_level_is_not_taken_for_a_module() {
     for bad in ["", "inof", "info,", "info, warn=loud", "info,lienthong_link", "a=b=c"] {
         assert_eq!(level(bad), ["telemetry.log_level"], "{bad}");
     }
+}
+
+#[test]
+fn the_anchor_lies_outside_the_data_folder() {
+    let node = |lines: &str| fault_keys(&format!("{AGENCIES}{lines}"), no_env());
+    let default = NodeConfig::default().node.anchor_dir();
+    assert_eq!(default, Some("/var/lib/lienthong.anchor".into()));
+    assert_eq!(node("data_dir = \"/a/data\"\nanchor = \"/a/data.anchor\"\n"), [""; 0]);
+    assert_eq!(node("data_dir = \"/a/data\"\nanchor = \"/a/data/anchor\"\n"), ["node.anchor"]);
+    assert_eq!(node("data_dir = \"..\"\n"), ["node.anchor"], "no name to add to");
 }
 
 #[test]
