@@ -36,13 +36,14 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 const FILE_LINES: usize = 500;
 
 /// Where time may pass without something to wait for, and why.
-const SLEEPS: [(&str, &str); 7] = [
+const SLEEPS: [(&str, &str); 8] = [
     (
         "services/lienthong/src/play/wait.rs",
         "looks again at a node of another process until its bound is over",
     ),
     ("services/lienthong/src/status.rs", "looks again at a node of another process until its bound is over"),
     ("services/link/src/nats/pump.rs", "backs off before a mailbox is repaired again"),
+    ("services/node/src/engine/anchor.rs", "the anchor is written at most once a second"),
     ("services/node/src/engine/run.rs", "the loop's one timer: sleeps until the core's next time-out"),
     ("services/runtime/src/drain.rs", "a step of a drain that takes its time, in a test in virtual time"),
     ("tests/src/line.rs", "a slow line: each byte arrives when it is due, and not before"),

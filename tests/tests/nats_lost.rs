@@ -3,7 +3,7 @@
 use lienthong_core::record::Origin;
 use lienthong_core::statement::Kind;
 use lienthong_proto::v1;
-use lienthong_tests::{BOUND, Desk, Province, broker, eventually, read_ledger};
+use lienthong_tests::{BOUND, Desk, Kept, Province, broker, eventually, read_ledger};
 use lienthong_wire::evidence;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -113,7 +113,8 @@ fn count(province: &mut Province) {
         let kept = read_ledger(&province.node(agency).data);
         let sids: BTreeSet<_> = kept.iter().map(|k| k.sid).collect();
         assert_eq!(sids.len(), kept.len(), "{agency} keeps a statement twice");
-        for one in kept.iter().filter(|k| k.origin == Origin::Made && k.kind != Kind::Checkpoint) {
+        let about_dossiers = |k: &&Kept| !matches!(k.kind, Kind::Checkpoint | Kind::Recovery);
+        for one in kept.iter().filter(|k| k.origin == Origin::Made).filter(about_dossiers) {
             *made.entry(one.kind.name()).or_default() += one.about.len();
         }
     }

@@ -1,9 +1,12 @@
 //! Coming up: lock the folder, read directory and keys, replay the ledger, bring the queues level with it.
 
+mod anchor;
 mod fill;
 mod replay;
 
+use crate::engine::anchor::Keeper;
 use crate::engine::{Clock, Host, Hosts, Records, recent::Recent};
+use lienthong_core::custody::state::State;
 use lienthong_core::delivery::courier::Timing;
 use lienthong_core::directory::Directory;
 use lienthong_core::ids::AgencyId;
@@ -77,6 +80,35 @@ pub enum BootError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A restore into this folder was cut off before the ledger was there.
+    #[error(
+        "a restore into {} was begun and not finished: run `lienthong restore BACKUP --data {}` again",
+        .0.display(), .0.display()
+    )]
+    RestoreUnfinished(PathBuf),
+    /// There is no place for the anchor.
+    #[error("{} has no name to put the anchor beside: give node.anchor", .0.display())]
+    NoAnchorFolder(PathBuf),
+    /// The anchor cannot be read or written.
+    #[error(
+        "cannot keep the anchor in {}: make the folder and give it to the node's user, or set node.anchor",
+        dir.display()
+    )]
+    Anchor {
+        /// Its folder.
+        dir: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A recovery could not be begun.
+    #[error("the recovery of {agency} cannot be begun: LT{}", reason.number())]
+    Recover {
+        /// Whose.
+        agency: AgencyId,
+        /// Why.
+        reason: lienthong_core::reason::Reason,
+    },
     /// Something about the process: a thread, a socket.
     #[error("cannot {attempted}")]
     Io {
@@ -103,6 +135,7 @@ pub(crate) struct Booted {
     pub(crate) directory: Arc<DirectoryFile>,
     pub(crate) directory_toml: Arc<str>,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) anchor: Keeper,
     /// What an operator should know about this start.
     pub(crate) report: Vec<String>,
     /// Records replayed after the snapshot.
@@ -117,9 +150,9 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
     let (directory_toml, directory) = read_directory(&config.node.directory)?;
     let signers = signers(config, &directory)?;
     let store = store_config(config);
-    let core: Arc<Directory> = Arc::new(directory.to_core());
     let mut report = Vec::new();
 
+    let marker = anchor::marker(&store.dir)?;
     let (queues, found) = Queues::open(&store)?;
     if let QueuesReport::Rebuilding { why, moved_to } = &found {
         report.push(format!(
@@ -134,24 +167,8 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
     }
     fill::fill(&queues, &replayed, &mut report)?;
 
-    let timing = Timing {
-        resend_first_ms: config.delivery.resend_first_ms,
-        resend_max_ms: config.delivery.resend_max_ms,
-        window: config.delivery.window as usize,
-    };
-    let mut states = replayed.states;
-    let mut hosts = Hosts::new();
-    for (agency, signer) in signers {
-        let head = replayed.ledger.head(&agency);
-        let parts = (WireCodec, core.clone(), timing);
-        let node = match states.remove(&agency) {
-            Some(state) if head.size > 0 => Node::recover(state, [], head, parts, clock.now()),
-            _ => Node::open(agency.clone(), WireCodec, core.clone(), timing, clock.now()),
-        };
-        let node = node.with_quarantine_of(config.limits.quarantine_per_peer).with_nonce(drawn()?);
-        let name = directory.agency(&agency).map_or_else(String::new, |a| a.name.clone());
-        hosts.insert(agency, Host { node, name, signer });
-    }
+    let mut hosts = hosts(config, &directory, signers, (replayed.states, &replayed.ledger), clock)?;
+    let anchor = anchor::judge(config, marker, &replayed.ledger, &mut hosts, (clock, &mut report))?;
     let records = Records { reader: replayed.ledger.reader(), queues, recent: Arc::new(Recent::new()) };
     let keys = Arc::new(KeyRing::of(&directory));
     Ok(Booted {
@@ -162,6 +179,7 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
         directory: Arc::new(directory),
         directory_toml,
         keys,
+        anchor,
         report,
         replayed: replayed.records,
         unverified_before: replayed.from,
@@ -176,6 +194,35 @@ fn drawn() -> Result<lienthong_core::recovery::Nonce, BootError> {
         source: std::io::Error::other(e.to_string()),
     })?;
     Ok(nonce)
+}
+
+/// A node of each agency, as the replay left it.
+fn hosts(
+    config: &NodeConfig,
+    directory: &DirectoryFile,
+    signers: BTreeMap<AgencyId, Signer>,
+    (mut states, ledger): (BTreeMap<AgencyId, State>, &Ledger),
+    clock: Clock,
+) -> Result<Hosts, BootError> {
+    let core: Arc<Directory> = Arc::new(directory.to_core());
+    let timing = Timing {
+        resend_first_ms: config.delivery.resend_first_ms,
+        resend_max_ms: config.delivery.resend_max_ms,
+        window: config.delivery.window as usize,
+    };
+    let mut hosts = Hosts::new();
+    for (agency, signer) in signers {
+        let head = ledger.head(&agency);
+        let parts = (WireCodec, core.clone(), timing);
+        let node = match states.remove(&agency) {
+            Some(state) if head.size > 0 => Node::recover(state, [], head, parts, clock.now()),
+            _ => Node::open(agency.clone(), WireCodec, core.clone(), timing, clock.now()),
+        };
+        let node = node.with_quarantine_of(config.limits.quarantine_per_peer).with_nonce(drawn()?);
+        let name = directory.agency(&agency).map_or_else(String::new, |a| a.name.clone());
+        hosts.insert(agency, Host { node, name, cause: None, recovery: None, signer });
+    }
+    Ok(hosts)
 }
 
 fn read_directory(path: &Path) -> Result<(Arc<str>, DirectoryFile), BootError> {

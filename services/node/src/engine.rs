@@ -9,9 +9,11 @@
 //! timer. Replies, acknowledgements and reads wait in the group they were decided in, and are released by the
 //! store's [`lienthong_core::durable::Durable`]: nothing is told that is not on disk.
 
+pub(crate) mod anchor;
 pub(crate) mod events;
 pub(crate) mod flow;
 pub(crate) mod gauges;
+pub(crate) mod greeting;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod incoming;
@@ -20,6 +22,7 @@ pub(crate) mod persist;
 pub(crate) mod queuer;
 pub(crate) mod recent;
 pub(crate) mod records;
+pub mod recovery;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod sent;
@@ -46,6 +49,10 @@ pub struct Host {
     pub node: Node<WireCodec>,
     /// Its name in the directory.
     pub name: String,
+    /// Its recovery since this start, if there was one.
+    pub recovery: Option<recovery::Note>,
+    /// What the start found, until the recovery is noted.
+    pub(crate) cause: Option<recovery::Cause>,
     pub(crate) signer: Signer,
 }
 

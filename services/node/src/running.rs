@@ -9,7 +9,7 @@ use crate::engine::queuer::{self, Applied};
 use crate::engine::run::Engine;
 use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
-use crate::engine::{Clock, Handle, gauges, incoming, outgoing};
+use crate::engine::{Clock, Handle, gauges, greeting, incoming, outgoing};
 use crate::grpc::desk::Desk;
 use crate::grpc::node_service::Ops;
 use crate::grpc::server;
@@ -18,6 +18,7 @@ use lienthong_link::{EmbeddedConfig, EmbeddedLink, Link, NatsConfig, NatsLink};
 use lienthong_runtime::config::LinkKind;
 use lienthong_runtime::tasks::TaskFailure;
 use lienthong_runtime::{Drain, DrainReport, Metrics, NodeConfig, OnEnd, Readiness, TaskGroup};
+use lienthong_store::anchor::Anchor;
 use lienthong_store::{Position, verify};
 use lienthong_wire::verify::Verifier;
 use std::net::SocketAddr;
@@ -123,6 +124,9 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     let (directory, directory_toml) = (booted.directory.clone(), booted.directory_toml.clone());
     let verifier = Arc::new(Verifier::new(booted.keys.clone()));
     let records = booted.records.clone();
+    // Who recovers asks its peers anyway.
+    let greeters: Vec<AgencyId> =
+        booted.hosts.iter().filter(|(_, h)| h.cause.is_none()).map(|(id, _)| id.clone()).collect();
     let unverified = booted.unverified_before;
     let started = spawn_engine(config, clock, booted, &link, &tasks, engine.clone());
     let (channels, applied, lock) = started.map_err(io("start a thread"))?;
@@ -141,6 +145,14 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
             }
         });
     }
+    let greeting = greeting::run(greeters, channels.handle.clone(), link.clone());
+    let ending = tasks.token();
+    tasks.spawn("greeting", OnEnd::Expected, async move {
+        tokio::select! {
+            () = greeting => {}
+            () = ending.cancelled() => {}
+        }
+    });
     let desk = Desk {
         handle: channels.handle,
         records,
@@ -195,9 +207,14 @@ fn spawn_engine(
     let signers = booted.hosts.iter().map(|(id, h)| (id.clone(), h.signer.clone())).collect();
     let recent = booted.records.recent.clone();
     let ledger = booted.ledger;
+    let (heads, heads_seen) = watch::channel(Anchor::new());
+    let ledger_ended = CancellationToken::new();
+    let told = ledger_ended.clone().drop_guard();
     tasks.spawn_blocking("ledger", OnEnd::Fatal, move || {
-        persist::run(ledger, &signers, &recent, &jobs_out, &persisted_in)
+        let _told = told;
+        persist::run(ledger, &signers, &recent, &jobs_out, (&persisted_in, &heads))
     })?;
+    tasks.spawn("anchor", OnEnd::Expected, booted.anchor.run(heads_seen, ledger_ended));
     let queues = booted.records.queues.clone();
     let of_queuer = runtime.clone();
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || {

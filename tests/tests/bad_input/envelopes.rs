@@ -271,7 +271,7 @@ async fn bad_envelopes_are_quarantined_and_change_nothing() {
     let genuine = h.taken.envelope();
     let subject = "lt.v1.xa.from.huyen.offer";
     wire.publish(subject, &pack(&[&genuine])).await;
-    taken(&ops, 1, 4).await; // opened; intake, offer, receipt
+    taken(&ops, 1, 5).await; // opened, greeting; intake, offer, receipt
 
     let mut faults = Vec::new();
     for case in

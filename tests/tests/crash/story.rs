@@ -33,6 +33,8 @@ pub(crate) struct Told {
     /// Held, offered, inbox, gone, closed, refused, followed, outbox, quarantined.
     census: [u64; 9],
     inbox: Vec<v1::InboxEventKind>,
+    /// A crash is no old copy: it stays 0.
+    incarnation: u64,
 }
 
 /// Asks a node.
@@ -62,12 +64,13 @@ pub(crate) async fn told(desk: &Desk, ops: &Ops, id: &str) -> Told {
             a.quarantined,
         ],
         inbox,
+        incarnation: a.incarnation,
     }
 }
 
 /// Along the spine, moving or closing custody: each must be in both ledgers exactly once.
 fn is_on_spine(kind: Kind) -> bool {
-    !matches!(kind, Kind::Received | Kind::Ack | Kind::Cancel | Kind::Checkpoint)
+    !matches!(kind, Kind::Received | Kind::Ack | Kind::Cancel | Kind::Checkpoint | Kind::Recovery)
 }
 
 impl Story {
@@ -89,7 +92,8 @@ impl Story {
                 .for_each(|k| *counts.entry(k.kind.name().to_owned()).or_default() += 1);
             counts
         };
-        let made = count(&|k| k.origin == Origin::Made);
+        // Each start greets, so their number is that of the starts.
+        let made = count(&|k| k.origin == Origin::Made && k.kind != Kind::Recovery);
         let taken = count(&|k| k.origin != Origin::Made && is_on_spine(k.kind));
         self.agencies.insert(name, Agency { told, made, taken });
     }

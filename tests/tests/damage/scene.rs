@@ -3,7 +3,7 @@
 use lienthong_proto::v1;
 use lienthong_runtime::config::LinkKind;
 use lienthong_tests::Province;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::segment;
 
@@ -41,6 +41,7 @@ impl Scene {
         province.node("xa").stop().await;
         let pristine = province.path().join("pristine");
         segment::copy(&province.node("xa").data, &pristine);
+        segment::copy(&anchor_of(&province.node("xa").data), &anchor_of(&pristine));
         Self { province, before, pristine }
     }
 
@@ -48,9 +49,11 @@ impl Scene {
         self.province.node("xa").data.clone()
     }
 
-    /// Puts everything back as it was left.
+    /// Puts everything back as it was left, the anchor too: no old copy is meant.
     pub(crate) fn reset(&mut self) {
-        segment::copy(&self.pristine.clone(), &self.data());
+        let data = self.data();
+        segment::copy(&self.pristine, &data);
+        segment::copy(&anchor_of(&self.pristine), &anchor_of(&data));
     }
 
     /// The node starts and holds exactly what it held; gives its report of the start.
@@ -62,6 +65,10 @@ impl Scene {
         self.province.node("xa").stop().await;
         report
     }
+}
+
+fn anchor_of(data: &Path) -> PathBuf {
+    data.with_extension("anchor")
 }
 
 /// Dossiers that end held, offered and undelivered, in an inbox, gone, refused, recalled, completed and closed.

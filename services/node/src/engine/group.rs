@@ -1,7 +1,7 @@
 //! What was decided together and becomes durable together, and what may be told then.
 
 use super::events::{Level, Release, TransferKey, Waiter};
-use lienthong_core::ids::AgencyId;
+use lienthong_core::ids::{AgencyId, Incarnation};
 use lienthong_core::node::Batch;
 use lienthong_link::Ack;
 use lienthong_store::queues::Change;
@@ -49,6 +49,7 @@ pub(crate) struct Committing {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) agency: AgencyId,
+    pub(crate) incarnation: Incarnation,
     pub(crate) batch: Batch,
     pub(crate) rows: Vec<Change>,
 }

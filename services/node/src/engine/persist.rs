@@ -6,6 +6,7 @@ use bytes::Bytes;
 use lienthong_core::durable::Durable;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::record::{Origin, Record};
+use lienthong_store::anchor::{Anchor, Anchored};
 use lienthong_store::queues::Change;
 use lienthong_store::{Ledger, NewRecord, Position, StoreError};
 use lienthong_wire::keys::Signer;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What is to become durable together.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(crate) fn run(
     signers: &BTreeMap<AgencyId, Signer>,
     recent: &Recent,
     jobs: &Receiver<Job>,
-    done: &mpsc::Sender<Persisted>,
+    (done, heads): (&mpsc::Sender<Persisted>, &watch::Sender<Anchor>),
 ) -> Result<(), StoreError> {
     let mut marked = false;
     loop {
@@ -60,7 +61,16 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Disconnected) => return ledger.idle_mark(),
         };
         marked = false;
+        let told: Vec<_> = job.parts.iter().map(|part| (part.agency.clone(), part.incarnation)).collect();
         let persisted = persist(&mut ledger, signers, recent, job)?;
+        let store = ledger.store_id();
+        heads.send_modify(|heads| {
+            for (agency, incarnation) in told {
+                if let Some(head) = persisted.durable.head(&agency) {
+                    heads.insert(agency, Anchored { store, head, incarnation });
+                }
+            }
+        });
         if done.blocking_send(persisted).is_err() {
             return ledger.idle_mark();
         }

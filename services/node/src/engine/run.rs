@@ -5,7 +5,7 @@ use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
 use super::outgoing::Due;
 use super::persist::{Job, Persisted};
 use super::queuer::{PATIENCE, Rows};
-use super::{Clock, Hosts, rows};
+use super::{Clock, Hosts, recovery, rows};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
@@ -47,10 +47,10 @@ pub(crate) enum Fatal {
         "the queues stand still: what was acknowledged is safe, and the next start fills them from the ledger"
     )]
     Queues,
-    /// A statement with this agency's signature is not in its ledger.
+    /// A statement that this agency signed in a later incarnation.
     #[error(
-        "a statement signed by {0} came from a peer and is not in its ledger: another copy of this agency is running, \
-         or this data folder is an old copy. Nothing more is done, to keep one custodian"
+        "a statement that {0} signed in a later incarnation came from a peer: another copy of this agency has recovered \
+         and taken over. Nothing more is done, to keep one custodian: do not start this copy again"
     )]
     RunsTwice(AgencyId),
 }
@@ -242,6 +242,7 @@ impl Engine {
         let (mut parts, mut reached) = (Vec::new(), Vec::new());
         for (agency, host) in &mut self.hosts {
             let Some(batch) = host.node.batch(now) else { continue };
+            recovery::look(agency, host, now.wall, &self.metrics);
             let state = host.node.state();
             let rows = rows::of_batch(state, &batch);
             for (id, track) in batch.touched.iter().filter_map(|id| Some((id, state.track(id)?))) {
@@ -253,7 +254,8 @@ impl Engine {
                 let transfers = track.transfers.iter();
                 reached.extend(transfers.map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
             }
-            parts.push(Part { agency: agency.clone(), batch, rows });
+            let (agency, incarnation) = (agency.clone(), state.incarnation);
+            parts.push(Part { agency, incarnation, batch, rows });
         }
         let group = std::mem::take(&mut self.group);
         if parts.is_empty() {

@@ -38,7 +38,8 @@ impl Ops {
     async fn status(&self) -> Parsed<v1::GetStatusResponse> {
         let link = self.link.status();
         let mailboxes = link.mailboxes;
-        let agencies = self.desk.look_at_hosts(move |hosts| agencies(hosts, &mailboxes)).await?;
+        let mut agencies = self.desk.look_at_hosts(move |hosts| agencies(hosts, &mailboxes)).await?;
+        agencies.iter_mut().filter_map(|a| a.recovery.as_mut()).for_each(|r| self.name(&mut r.waits_for));
         Ok(v1::GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node_name: self.node_name.to_string(),
@@ -57,6 +58,13 @@ impl Ops {
             start_report: self.report.to_vec(),
             started_at_ms: self.started_at_ms,
         })
+    }
+
+    fn name(&self, peers: &mut [v1::RecoveryPeer]) {
+        for peer in peers {
+            let entry = AgencyId::parse(&peer.agency).and_then(|id| self.desk.directory.agency(&id));
+            peer.name = entry.map_or_else(String::new, |a| a.name.clone());
+        }
     }
 
     async fn peers(&self, r: v1::ListPeersRequest) -> Parsed<v1::ListPeersResponse> {
@@ -131,6 +139,7 @@ fn agency(id: &AgencyId, host: &Host, mailbox: Option<&MailboxStatus>) -> v1::Ag
         mailbox_pending: mailbox.map_or(0, |m| m.pending),
         mailbox_repairs: mailbox.map_or(0, |m| m.repairs),
         mailbox_stalls: mailbox.map_or(0, |m| m.stalls),
+        recovery: super::recovery::shape(host),
     }
 }
 
