@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, dev, dossier, fsck, keys, ledger, node, play, status, trail};
+use crate::{bench, copies, dev, dossier, fsck, keys, ledger, node, play, status, trail};
 
 /// Liên Thông carries administrative dossiers (hồ sơ) between one-stop desks, and proves every hand-off.
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ pub(crate) enum Command {
     Trail(trail::Args),
     /// Verify a ledger at rest
     Ledger(ledger::Args),
+    /// Copy a node's ledger while the node runs
+    Backup(copies::Backup),
+    /// Put a backup back; the node then recovers from its peers what happened since
+    Restore(copies::Restore),
     /// Check a stopped node's ledger and rebuild its queues
     Fsck(fsck::Args),
     /// Make signing keys

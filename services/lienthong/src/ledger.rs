@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 use lienthong_core::record::Record;
 use lienthong_store::lock::DataLock;
 use lienthong_store::verify::{Summary, verify_dir};
@@ -62,16 +61,9 @@ pub(crate) fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
     let _lock = DataLock::acquire(&args.dir, "lienthong ledger verify")?;
     let mut records =
         Records { keys: args.directory.as_deref().map(key_ring).transpose()?, ..Records::default() };
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}") {
-        bar.set_style(style);
-    }
-    let progress = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let result = verify_dir(&args.dir, progress, |record| records.judge(record));
-    bar.finish_and_clear();
+    let bar = crate::copies::Bar::new();
+    let result = verify_dir(&args.dir, bar.progress(), |record| records.judge(record));
+    drop(bar);
     let fault = match &result {
         Err(fault) => Some(fault.to_string()),
         Ok(_) => records.first_fault.clone(),

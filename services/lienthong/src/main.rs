@@ -12,6 +12,7 @@ mod words;
 
 mod bench;
 mod control_sheet;
+mod copies;
 mod dev;
 mod dossier;
 mod fsck;
@@ -72,6 +73,8 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Node(args) => node::run(args).await,
         Command::Dossier(args) => dossier::run(args, cli.json).await,
         Command::Ledger(args) => ledger::run(args, cli.json),
+        Command::Backup(args) => copies::backup(args, cli.json),
+        Command::Restore(args) => copies::restore(args, cli.json),
         Command::Fsck(args) => fsck::run(args, cli.json),
         Command::Keys(args) => keys::run(args, cli.json),
         Command::Trail(args) => trail::run(args, cli.json).await,

@@ -1,5 +1,7 @@
 //! `lienthong status`: what a node holds, what waits, why, since when, and who must act.
 
+mod recovery;
+
 use std::time::Duration;
 
 use lienthong_proto::v1::{
@@ -39,6 +41,7 @@ pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
         json::print("GetStatusResponse", &status)?;
     } else {
         head(&status);
+        recovery::print(&status);
         agencies(&status);
         waiting(&client, &status).await?;
         quarantine(&client, &status).await?;
