@@ -124,9 +124,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     let (directory, directory_toml) = (booted.directory.clone(), booted.directory_toml.clone());
     let verifier = Arc::new(Verifier::new(booted.keys.clone()));
     let records = booted.records.clone();
-    // Who recovers asks its peers anyway.
-    let greeters: Vec<AgencyId> =
-        booted.hosts.iter().filter(|(_, h)| h.cause.is_none()).map(|(id, _)| id.clone()).collect();
+    let greeters = agencies.clone();
     let unverified = booted.unverified_before;
     let started = spawn_engine(config, clock, booted, &link, &tasks, engine.clone());
     let (channels, applied, lock) = started.map_err(io("start a thread"))?;

@@ -35,7 +35,7 @@ pub enum BackupError {
     #[error("{} holds no ledger", .0.display())]
     NoLedger(PathBuf),
     /// A copy is never written over anything.
-    #[error("{} is there and is not an empty folder", .0.display())]
+    #[error("{} is there and is not an empty folder: a backup needs one of its own", .0.display())]
     NotEmpty(PathBuf),
     /// The ledger has a fault, before it was copied or in the copy.
     #[error(transparent)]

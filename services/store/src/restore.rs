@@ -30,10 +30,10 @@ const CHUNK: usize = 1 << 20;
 #[non_exhaustive]
 pub enum RestoreError {
     /// There is no whole backup.
-    #[error("{} is no backup, or one that was not finished", .0.display())]
+    #[error("{} is no backup, or one that was not finished: give what `lienthong backup` made", .0.display())]
     NoBackup(PathBuf),
     /// Nothing is ever written over a ledger.
-    #[error("{} holds a ledger already", .0.display())]
+    #[error("{} holds a ledger already, and nothing is written over one: move its folder `ledger` away first", .0.display())]
     HoldsLedger(PathBuf),
     /// A node runs there.
     #[error(transparent)]

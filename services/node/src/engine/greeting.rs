@@ -1,7 +1,7 @@
 //! HELLO to all peers when the courier is there: whoever knows more of an agency than it does itself answers, and it
 //! recovers. This finds an old copy that came with its old anchor, such as a machine put back whole.
 
-use super::Handle;
+use super::{Handle, Hosts};
 use lienthong_core::ids::AgencyId;
 use lienthong_core::node::Input;
 use lienthong_link::{Link, LinkKind};
@@ -32,7 +32,12 @@ pub(crate) async fn run(agencies: Vec<AgencyId>, handle: Handle, link: Link) {
         if !was_away || greeted.is_some_and(|at| at.elapsed() < AGAIN) {
             continue;
         }
-        for agency in &agencies {
+        // Who recovers asks its peers anyway.
+        let recovering = |hosts: &Hosts| {
+            hosts.iter().filter(|(_, h)| h.node.state().recovering()).map(|(id, _)| id.clone()).collect()
+        };
+        let Ok(recovering): Result<Vec<AgencyId>, _> = handle.look(recovering).await else { continue };
+        for agency in agencies.iter().filter(|agency| !recovering.contains(agency)) {
             if let Err(reason) = handle.input_in_turn(agency.clone(), Input::Greet).await {
                 tracing::debug!(reason = reason.number(), "no greeting");
                 return;
