@@ -97,17 +97,21 @@ mod tests {
     #[test]
     fn it_is_bounded_in_number_and_bytes() {
         let (recent, agency) = (Recent::new(), AgencyId::parse("a").expect("an id"));
-        for index in 0..20_000 {
-            recent.keep(&agency, index, record(1 << 10));
-            recent.keep(&agency, index, record(1 << 10));
+        let kept = || {
+            let kept = recent.lock();
+            (kept.statements.len(), kept.bytes)
+        };
+        for index in 0..9_000 {
+            recent.keep(&agency, index, record(100));
+            recent.keep(&agency, index, record(100));
         }
-        assert_eq!((recent.lock().statements.len(), recent.lock().bytes), (8_192, 8_192 << 10));
-        for index in 0..20_000 {
+        assert_eq!(kept(), (8_192, 819_200));
+        for index in 0..4_000 {
             recent.keep(&agency, index, record(LARGEST));
         }
-        assert!(recent.lock().bytes <= BYTES);
-        assert!(recent.get(&agency, 19_999).is_some(), "the newest is there");
-        recent.keep(&agency, 20_000, record(LARGEST + 1));
-        assert!(recent.get(&agency, 20_000).is_none(), "one that is too large is not kept");
+        assert_eq!(kept(), (BYTES / LARGEST, BYTES));
+        assert!(recent.get(&agency, 3_999).is_some(), "the newest is there");
+        recent.keep(&agency, 4_000, record(LARGEST + 1));
+        assert!(recent.get(&agency, 4_000).is_none(), "one that is too large is not kept");
     }
 }
