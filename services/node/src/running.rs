@@ -5,7 +5,7 @@ use crate::engine::flow::Flow;
 use crate::engine::group::{Group, Waiters};
 use crate::engine::outgoing::Dispatcher;
 use crate::engine::persist;
-use crate::engine::queuer::{self, Applied};
+use crate::engine::queuer::{self, Applied, ToQueues};
 use crate::engine::run::Engine;
 use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
@@ -214,9 +214,9 @@ fn spawn_engine(
     })?;
     tasks.spawn("anchor", OnEnd::Expected, booted.anchor.run(heads_seen, ledger_ended));
     let queues = booted.records.queues.clone();
-    let of_queuer = runtime.clone();
+    let (of_queuer, wanted) = (runtime.clone(), rows_wanted.clone());
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || {
-        queuer::run(&queues, rows, &reached, &rows_wanted, &of_queuer)
+        queuer::run(&queues, rows, &reached, &wanted, &of_queuer)
     })?;
     let sent = Arc::new(Sent::new());
     let dispatcher = Dispatcher {
@@ -244,7 +244,7 @@ fn spawn_engine(
         clock,
         metrics,
         jobs,
-        queue_rows,
+        to_queues: ToQueues::new(queue_rows, rows_wanted),
         dispatches,
         durable,
         snapshots,

@@ -72,6 +72,25 @@ fn changes_to_one_key_count_in_their_order() {
 }
 
 #[test]
+fn a_new_row_counts_once_whatever_follows_in_the_same_changes() {
+    let dir = temp();
+    let (queues, _) = Queues::open(&small(dir.path())).expect("opened");
+    let new = |key: &[u8], value: &[u8]| Change::New(Table::Outbox, key.to_vec(), value.to_vec());
+    let gone = Change::Delete(Table::Outbox, b"gone".to_vec());
+    let changes = vec![new(b"kept", b"1"), put(Table::Outbox, b"kept", b"2"), new(b"gone", b"3"), gone];
+    queues.apply(at(1), changes).expect("applied");
+    queues.apply(at(2), vec![put(Table::Outbox, b"kept", b"4"), new(b"next", b"5")]).expect("applied");
+    assert_eq!((queues.get(Table::Outbox, b"kept").expect("got"), queues.rows()), (Some(b"4".to_vec()), 2));
+    drop(queues);
+    let (queues, report) = Queues::open(&small(dir.path())).expect("opened");
+    assert_eq!(report, QueuesReport::Opened { mark: at(2) });
+    queues.apply(at(3), vec![new(b"kept", b"6")]).expect("applied");
+    drop(queues);
+    let (_, report) = Queues::open(&small(dir.path())).expect("opened");
+    assert!(matches!(report, QueuesReport::Rebuilding { .. }), "what was not new does not pass: {report:?}");
+}
+
+#[test]
 fn scans_keep_to_their_prefix_and_go_on_after_a_key() {
     let dir = temp();
     let (queues, _) = Queues::open(&small(dir.path())).expect("opened");

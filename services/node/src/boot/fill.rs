@@ -96,7 +96,11 @@ impl Filling<'_> {
 
     /// Until the last chunk the mark stays where it was, so that an interrupted filling begins again.
     fn add(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), BootError> {
-        self.changes.extend(changes);
+        // A filling that was interrupted comes over the same rows again.
+        self.changes.extend(changes.into_iter().map(|change| match change {
+            Change::New(table, key, value) => Change::Put(table, key, value),
+            other @ (Change::Put(..) | Change::Delete(..)) => other,
+        }));
         if self.changes.len() >= CHUNK {
             let changes = rows::with_phases(self.queues, std::mem::take(&mut self.changes))?;
             self.queues.apply(self.from, changes)?;

@@ -19,9 +19,10 @@ pub(crate) struct Rows {
 /// Commits whose rows may wait: a second of the highest load. Then the loop waits for the queues.
 pub(crate) const WAITING: usize = 1_024;
 
-/// How long rows are gathered while nobody waits for them: those of one dossier that follow each other become one, and a
-/// page of sled is written once for many. A reader cuts it short; whoever watches an inbox does not notice it.
-const GATHER: Duration = Duration::from_millis(50);
+/// Rows are written at once after a pause, and under load so often: those of one dossier that follow each other become
+/// one, and a page of sled is written once for many. A reader cuts it short; who watches an inbox under load sees what is
+/// new this much later.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How often the rows are made durable. What is lost is written again from the ledger at the next start.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -29,6 +30,33 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// The longest wait for the queues: sled was seen to hang for ever on a disk that fails every write. A reader is then
 /// refused, and a loop that waits this long ends the node.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The way to the queues.
+#[derive(Debug)]
+pub(crate) struct ToQueues {
+    rows: mpsc::Sender<Rows>,
+    wanted: Arc<Notify>,
+}
+
+impl ToQueues {
+    /// `wanted` cuts the gathering short.
+    pub(crate) fn new(rows: mpsc::Sender<Rows>, wanted: Arc<Notify>) -> Self {
+        Self { rows, wanted }
+    }
+
+    /// Waits when too many are waiting. `false` when the queues stand still or have stopped.
+    pub(crate) async fn send(&self, rows: Rows) -> bool {
+        if self.rows.capacity() <= WAITING / 2 {
+            self.wanted.notify_one();
+        }
+        matches!(tokio::time::timeout(PATIENCE, self.rows.send(rows)).await, Ok(Ok(())))
+    }
+
+    /// Commits whose rows wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        (self.rows.max_capacity() - self.rows.capacity()) as u64
+    }
+}
 
 /// How far the queues are.
 #[derive(Clone, Debug)]
@@ -75,9 +103,12 @@ pub(crate) fn run(
     runtime: &runtime::Handle,
 ) -> Result<(), QueuesError> {
     let mut flushed = Instant::now();
+    let mut gathered = tokio::time::Instant::now();
     while let Some(next) = rows.blocking_recv() {
         // Either way it is time.
-        let _ = runtime.block_on(async { tokio::time::timeout(GATHER, wanted.notified()).await });
+        let _ =
+            runtime.block_on(async { tokio::time::timeout_at(gathered + GATHER, wanted.notified()).await });
+        gathered = tokio::time::Instant::now();
         let mut changes = next.changes;
         let mut mark = next.mark;
         while let Ok(more) = rows.try_recv() {

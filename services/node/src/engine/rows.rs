@@ -52,7 +52,7 @@ fn outbox_key(agency: &AgencyId, index: LedgerIndex, to: &AgencyId) -> Vec<u8> {
 
 /// The row that says where a record is.
 pub(crate) fn record_row(agency: &AgencyId, index: u64, position: Position) -> Change {
-    Change::Put(Table::Records, record_key(agency, index), position.to_bytes().to_vec())
+    Change::New(Table::Records, record_key(agency, index), position.to_bytes().to_vec())
 }
 
 /// Rows a batch changes, for the state right after it.
@@ -61,8 +61,11 @@ pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
     for (index, record) in (batch.first.0..).zip(&batch.records) {
         rows.extend(event_row(state, index, record));
     }
-    for key in &batch.rows {
-        rows.push(outbox_row(state, key.0, &key.1));
+    for (index, to) in &batch.rows {
+        rows.push(match outbox_row(state, *index, to) {
+            Change::Put(table, key, value) if *index >= batch.first => Change::New(table, key, value),
+            other => other,
+        });
     }
     for id in &batch.touched {
         if let Some(track) = state.track(id) {
@@ -111,7 +114,14 @@ pub(crate) fn with_phases(queues: &Queues, mut changes: Vec<Change>) -> Result<V
 /// The phase a dossier's row shows.
 fn phase_of(row: &[u8]) -> v1::Phase {
     // The rows are our own, and the sum over them proves them when they are opened.
-    v1::Dossier::decode(row).unwrap_or_default().phase()
+    OnlyPhase::decode(row).unwrap_or_default().phase()
+}
+
+/// A `Dossier` of which nothing else is read.
+#[derive(Clone, PartialEq, prost::Message)]
+struct OnlyPhase {
+    #[prost(enumeration = "v1::Phase", tag = "6")]
+    phase: i32,
 }
 
 /// Key of a dossier, told by its own key, in the list of a phase.
@@ -124,7 +134,7 @@ fn state_key(dossier: &[u8], phase: v1::Phase) -> Vec<u8> {
 pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
     let Record::Statement(record) = record else { return None };
     let event = event(state, index, record)?;
-    Some(Change::Put(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
+    Some(Change::New(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
 }
 
 fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
@@ -179,5 +189,18 @@ fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool 
         Body::Offer(offer) => is_origin && offer.to != *me,
         Body::Note(_) | Body::Completed(_) | Body::Returned(_) => is_origin,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phase_is_read_where_a_dossier_has_it() {
+        for phase in [v1::Phase::Held, v1::Phase::Offered, v1::Phase::Closed] {
+            let dossier = v1::Dossier { id: "id".into(), hops: 7, phase: phase as i32, ..Default::default() };
+            assert_eq!(phase_of(&dossier.encode_to_vec()), phase);
+        }
     }
 }

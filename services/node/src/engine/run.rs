@@ -4,7 +4,7 @@ use super::events::{Arrived, Done, Event, Level, Opened, Waiter};
 use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
 use super::outgoing::Due;
 use super::persist::{Job, Persisted};
-use super::queuer::{PATIENCE, Rows};
+use super::queuer::{Rows, ToQueues};
 use super::{Clock, Hosts, recovery, rows};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
@@ -25,7 +25,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) jobs: SyncSender<Job>,
-    pub(crate) queue_rows: mpsc::Sender<Rows>,
+    pub(crate) to_queues: ToQueues,
     pub(crate) dispatches: mpsc::Sender<Due>,
     pub(crate) durable: watch::Sender<Position>,
     pub(crate) snapshots: super::snapshot::Taker,
@@ -290,9 +290,10 @@ impl Engine {
         }
         if !persisted.rows.is_empty() {
             let rows = Rows { changes: persisted.rows, mark: persisted.end };
-            let sent = tokio::time::timeout(PATIENCE, self.queue_rows.send(rows)).await;
-            sent.map_err(|_| Fatal::Queues)?.map_err(|_| Fatal::Store)?;
-            self.metrics.queue_lag((self.queue_rows.max_capacity() - self.queue_rows.capacity()) as u64);
+            if !self.to_queues.send(rows).await {
+                return Err(Fatal::Queues);
+            }
+            self.metrics.queue_lag(self.to_queues.waiting());
         }
         // After the rows: the dispatcher may have to wait for the place of what it sends.
         self.dispatch(out);

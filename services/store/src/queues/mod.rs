@@ -51,6 +51,13 @@ pub enum QueuesReport {
     },
 }
 
+/// What is known of a row before it is changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    Absent,
+    Unknown,
+}
+
 /// Why the queues could not be opened, read or changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -110,21 +117,25 @@ impl Queues {
     pub fn apply(&self, mark: Position, changes: Vec<Change>) -> Result<(), QueuesError> {
         let mut last = BTreeMap::new();
         for change in changes {
-            let (key, value) = match change {
-                Change::Put(table, key, value) => (rows::key(table, &key), Some(value)),
-                Change::Delete(table, key) => (rows::key(table, &key), None),
+            let (key, value, was) = match change {
+                Change::New(table, key, value) => (rows::key(table, &key), Some(value), Was::Absent),
+                Change::Put(table, key, value) => (rows::key(table, &key), Some(value), Was::Unknown),
+                Change::Delete(table, key) => (rows::key(table, &key), None, Was::Unknown),
             };
             within("key", key.len() - 1, KEY_LIMIT)?;
             within("value", value.as_ref().map_or(0, Vec::len), VALUE_LIMIT)?;
-            last.insert(key, value);
+            // The first change to a key tells what was there before all of them, the last what is there after.
+            last.entry(key).or_insert((None, was)).0 = value;
         }
         let mut standing = self.standing();
         let db = self.db();
         let applied = guard::guarded(|| {
             let mut batch = sled::Batch::default();
             let mut after = *standing;
-            for (key, value) in last {
-                if let Some(old) = db.get(&key)? {
+            for (key, (value, was)) in last {
+                if was == Was::Unknown
+                    && let Some(old) = db.get(&key)?
+                {
                     after.remove(&key, &old);
                 }
                 match value {

@@ -28,6 +28,9 @@ pub enum Table {
 /// A change to one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// Sets the value of a key that is not there: nothing old is looked for. Where that is wrong the rows do not add up to
+    /// the mark, and the next open moves them aside.
+    New(Table, Vec<u8>, Vec<u8>),
     /// Sets the value of a key.
     Put(Table, Vec<u8>, Vec<u8>),
     /// Removes a key; nothing happens when it is not there.
