@@ -22,9 +22,9 @@ use std::time::Instant;
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc};
 
-/// Groups of dispatches that may wait. When the courier is away they are dropped here and resent later.
-/// Answers among them are not resent by us, but cost their peer a resend: so there is room for the commits of seconds.
-pub(crate) const WAITING: usize = 256;
+/// Groups of dispatches that may wait; windows bound the rows in them. Beyond it they are dropped here and resent later.
+/// Answers are not resent by us, and cost their peer a resend and seconds: so there is room for the commits of a minute.
+pub(crate) const WAITING: usize = 4_096;
 /// Messages at the courier without its answer; how many bytes is for [`Flow`] to say.
 const IN_FLIGHT: usize = 64;
 

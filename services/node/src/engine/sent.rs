@@ -15,8 +15,8 @@ pub(crate) struct Sent {
 }
 
 /// What an answer may take after the courier took a row: there and back, both over a bad line with much on it. That the
-/// courier itself has lost it is known sooner, for then the connection breaks.
-const GRACE: Duration = Duration::from_secs(10);
+/// courier itself has lost it is known sooner, for then the connection breaks; a lost answer is waited for this long.
+const GRACE: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
