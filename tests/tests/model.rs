@@ -17,10 +17,11 @@
 //! | duplicate by state | `custody/arrival.rs`: `offer`, `take`, `Reply::Again` |
 //! | own statement unknown | `custody/arrival.rs`: `nothing_forgotten` |
 //! | one step is one durable write | `durable.rs`, `node.rs`: `batch`, `advance` |
+//! | `recovery.rs`, FENCE and what comes back | `recovery/{asking,giving,apply}.rs`, `node/recovering.rs` |
+//! | the fence at the head of `receive`, `Letter::inc` | `Memory::admits`: the claim's incarnation, or a RESUMED that vouches for the sid |
 //!
-//! The core has no recovery yet: `Node` opens every ledger as incarnation 0. Nothing there corresponds to
-//! `recovery.rs`, to the fence at the head of `receive`, to `Letter::inc`, and to `Disk::proven` after a gap. Whoever
-//! builds it should know what the searches showed beyond the text of the rules:
+//! What the searches showed beyond the text of the rules, and the code keeps to (it replays what comes back in the order of
+//! the spine, which is that of the ledger wherever one agency made both):
 //!
 //! - A fence looks at the incarnation of the *envelope*. A surviving ACCEPT of the old incarnation is sent again, bytes
 //!   unchanged, by the new one; a fence that looks at the statement stops it for ever (`fence_by_statement`).
