@@ -5,12 +5,12 @@ use crate::disk::Kept;
 use crate::engine::Remains;
 use crate::place::{Place, Seen};
 use crate::queue::Event;
-use crate::truth::{Custody, Handed, Truth};
+use crate::truth::{Custody, Fence, Handed, Truth};
 use crate::violation::{Sound, Violation, holds};
 use crate::world::World;
 use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::track::{Phase, Track};
-use lienthong_core::ids::{AgencyId, Incarnation, Sid};
+use lienthong_core::ids::{AgencyId, Sid};
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::recovery::Word;
 use lienthong_core::statement::{Body, Statement};
@@ -119,12 +119,21 @@ impl Truth {
         self.rebuild()
     }
 
-    /// A fence is durable.
+    /// A fence is durable, or what passes it.
     pub(crate) fn note_fence(&mut self, me: &AgencyId, record: &StatementRecord) {
-        if let (Origin::Taken, Body::Recovery(Word::Fence { incarnation, .. })) =
-            (record.origin, &record.statement.body)
-        {
-            self.fenced.insert((me.clone(), record.statement.claim.agency.clone()), *incarnation);
+        let claim = &record.statement.claim;
+        let key = (me.clone(), claim.agency.clone());
+        match (&record.statement.body, record.origin) {
+            (Body::Recovery(Word::Fence { incarnation, .. }), Origin::Taken) => {
+                self.fenced.insert(key, Fence { min: *incarnation, ..Fence::default() });
+            }
+            (Body::Recovery(Word::Resumed { vouched, .. }), Origin::Taken) => {
+                let fence = self.fenced.entry(key).or_default();
+                if claim.incarnation >= fence.min {
+                    fence.vouched.extend(vouched);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -151,8 +160,9 @@ impl Truth {
             holds(self.is_anywhere(&sid) || forgotten, "I6", || format!("{me} learns what is on no disk"))?;
             return Ok(true);
         }
-        let fence = self.fenced.get(&(me.clone(), maker.clone())).copied().unwrap_or(Incarnation(0));
-        holds(statement.claim.incarnation >= fence, "I13", || {
+        let fence = self.fenced.get(&(me.clone(), maker.clone()));
+        let passes = |f: &Fence| statement.claim.incarnation >= f.min || f.vouched.contains(&sid);
+        holds(fence.is_none_or(passes), "I13", || {
             format!("{me} takes a {} that {maker} has forgotten", statement.body.kind().name())
         })?;
         holds(self.forgetful.contains(maker), "I6", || {

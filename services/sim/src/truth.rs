@@ -25,9 +25,18 @@ pub struct Truth {
     /// Every statement about a dossier that was ever durable, by predecessor; some may be forgotten everywhere.
     pub(crate) ever: BTreeMap<Sid, Arc<Statement>>,
     /// Fences that are durable: who let only which incarnation of whom pass.
-    pub(crate) fenced: BTreeMap<(AgencyId, AgencyId), Incarnation>,
+    pub(crate) fenced: BTreeMap<(AgencyId, AgencyId), Fence>,
     /// Who came back from a copy.
     pub(crate) forgetful: BTreeSet<AgencyId>,
+}
+
+/// A fence as its keeper has it on disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fence {
+    /// The lowest incarnation that passes.
+    pub(crate) min: Incarnation,
+    /// What passes of lower ones.
+    pub(crate) vouched: BTreeSet<Sid>,
 }
 
 /// Who has a dossier.
