@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -13,6 +14,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::island::Island;
 use crate::ports::Port;
 use crate::wait::{BOUND, eventually};
 
@@ -30,6 +32,8 @@ pub struct NodeProcess {
     pub data: PathBuf,
     log: PathBuf,
     port: Port,
+    /// The network namespace it runs in, and where it serves gRPC there.
+    island: Option<(String, SocketAddr)>,
     child: Option<Child>,
 }
 
@@ -50,13 +54,22 @@ impl NodeProcess {
             data: dir.join("data"),
             log: dir.join("node.log"),
             port,
+            island: None,
             child: None,
         }
     }
 
     /// Where it serves gRPC.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port.number)
+        match &self.island {
+            Some((_, door)) => format!("http://{door}"),
+            None => format!("http://127.0.0.1:{}", self.port.number),
+        }
+    }
+
+    /// From its next start on it runs there.
+    pub fn live_on(&mut self, island: &Island) {
+        self.island = Some((island.name.clone(), island.door()));
     }
 
     /// A connection that is made when it is used, and made again after a restart.
@@ -68,7 +81,16 @@ impl NodeProcess {
     pub fn spawn(&mut self, env: &BTreeMap<&str, String>) {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = OpenOptions::new().create(true).append(true).open(&self.log).expect("a log file");
-        let child = Command::new(crate::lienthong())
+        let mut command = match &self.island {
+            // `ip` becomes the node: it is the same process.
+            Some((name, _)) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name]).arg(crate::lienthong());
+                command
+            }
+            None => Command::new(crate::lienthong()),
+        };
+        let child = command
             .arg("node")
             .arg("--config")
             .arg(&self.config)

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Below the range from which Linux takes ports for outgoing connections.
-const FIRST: u32 = 20_000;
+pub(crate) const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 
 /// A port that is ours while this lives, so that a node can be started on it again.

@@ -5,6 +5,8 @@
 
 #[path = "cluster/backlog.rs"]
 mod backlog;
+#[path = "cluster/islands.rs"]
+mod islands;
 #[path = "cluster/kills.rs"]
 mod kills;
 #[path = "cluster/pauses.rs"]

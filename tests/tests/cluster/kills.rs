@@ -1,6 +1,6 @@
 //! `kill -9` of random nodes at random moments, also while they start and several at once, under load.
 
-use crate::scene::{AGENCIES, Scene};
+use crate::scene::{AGENCIES, Scene, turn};
 use lienthong_tests::{Dice, broker, is_soak};
 use std::collections::BTreeMap;
 
@@ -58,6 +58,7 @@ async fn round(scene: &mut Scene, dice: &mut Dice, kills: &mut Kills) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_again_and_again_under_load() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = broker(dir.path()).await else { return };
     let (wanted, least) = if is_soak() { (400, 2_000) } else { (8, 100) };

@@ -1,6 +1,6 @@
 //! A node is stopped for a while, as by a virtual machine that is moved: the others go on, and it catches up.
 
-use crate::scene::{AGENCIES, Scene};
+use crate::scene::{AGENCIES, Scene, turn};
 use lienthong_tests::{Dice, LONG, broker, eventually, is_soak};
 use nix::sys::signal::Signal;
 
@@ -12,6 +12,7 @@ const MEANWHILE: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_node_catches_up_and_the_others_go_on() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = broker(dir.path()).await else { return };
     let rounds = if is_soak() { 20 } else { 2 };

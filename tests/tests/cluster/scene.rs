@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
 pub(crate) const AGENCIES: [&str; 3] = ["a", "b", "c"];
@@ -16,6 +17,12 @@ const EXPORTS: usize = 40;
 const CONTENT: &str = "Tờ khai đăng ký khai sinh. ";
 /// What a whole long run may take to come to rest.
 const REST: Duration = Duration::from_secs(1_800);
+
+/// Each of these tests loads the whole machine: they take turns, also where one process runs them all.
+pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
 
 /// A province under load.
 pub(crate) struct Scene {
@@ -63,10 +70,10 @@ impl Scene {
 
     /// Lets further officers carry without end, some between each two of the agencies.
     pub(crate) fn add_pairs(&mut self, each: usize) {
-        for silent in 0..AGENCIES.len() {
+        for (silent, away) in AGENCIES.iter().enumerate() {
             let desks: Vec<Desk> = AGENCIES.iter().map(|agency| self.province.desk(agency)).collect();
             let seats = (0..AGENCIES.len()).filter(|seat| *seat != silent).collect();
-            let name = format!("without-{}", AGENCIES[silent]);
+            let name = format!("without-{away}");
             let pair = Officers::among(&name, desks, seats, CONTENT.into(), usize::MAX);
             let mut carriers = pair.begin(each);
             self.carriers.spawn(async move {

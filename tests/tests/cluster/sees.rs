@@ -1,7 +1,7 @@
 //! The judge can say no: an act that was told and is not in a ledger is lost, one that is there and was not told is
 //! doubled, and a damaged ledger is a fault.
 
-use crate::scene::{AGENCIES, Scene};
+use crate::scene::{AGENCIES, Scene, turn};
 use lienthong_tests::{broker, judge};
 use std::os::unix::fs::FileExt;
 
@@ -10,6 +10,7 @@ const FLIPPED_AT: u64 = 4_096 + 200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_judge_is_red_for_what_is_lost_doubled_or_damaged() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some(broker) = broker(dir.path()).await else { return };
     let (mut province, carried) = Scene::begin(&broker.url(), 4, 8).await.stopped().await;

@@ -1,6 +1,6 @@
 //! One server of a cluster of three is cut off and comes back, under load: killed, killed and emptied, or silent.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, turn};
 use lienthong_link::server::NatsServer;
 use lienthong_tests::{LONG, Trio, eventually, is_soak, signal_broker};
 use nix::sys::signal::Signal;
@@ -32,6 +32,7 @@ async fn back(server: &mut NatsServer, away: Away) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_nats_server_of_three_is_cut_off() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some(mut trio) = Trio::start(dir.path()).await else { return };
     let rounds = if is_soak() { 12 } else { 2 };

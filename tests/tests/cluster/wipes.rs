@@ -1,6 +1,6 @@
 //! NATS loses everything again and again, and an old store of it is put back, under load.
 
-use crate::scene::{AGENCIES, Scene};
+use crate::scene::{AGENCIES, Scene, turn};
 use lienthong_link::server::NatsServer;
 use lienthong_tests::{LONG, broker, eventually, is_soak, watched_broker};
 use nix::sys::signal::Signal;
@@ -23,6 +23,7 @@ async fn on_their_way(scene: &mut Scene) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_loses_everything_again_and_again() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some(mut broker) = broker(dir.path()).await else { return };
     let (wipes, dossiers) = if is_soak() { (10, 3_334) } else { (2, 100) };
@@ -56,6 +57,7 @@ async fn put_back(broker: &mut NatsServer, set_aside: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_store_of_nats_is_put_back() {
+    let _turn = turn().await;
     let dir = tempfile::tempdir().unwrap();
     let Some((mut broker, monitor)) = watched_broker(dir.path()).await else { return };
     let (returns, dossiers) = if is_soak() { (5, 1_000) } else { (1, 60) };
