@@ -10,11 +10,17 @@ const PEERS_SHOWN: usize = 20;
 
 /// Prints each agency's recovery, under way or ended since the start.
 pub(super) fn print(status: &GetStatusResponse) {
-    for agency in &status.agencies {
-        if let Some(recovery) = &agency.recovery {
-            lines(agency, recovery).iter().for_each(|line| println!("{line}"));
-        }
+    text(status).iter().for_each(|line| println!("{line}"));
+}
+
+/// What to do is told once, however many agencies have recovered.
+fn text(status: &GetStatusResponse) -> Vec<String> {
+    let recoveries = status.agencies.iter().filter_map(|agency| Some((agency, agency.recovery.as_ref()?)));
+    let mut out: Vec<String> = recoveries.clone().flat_map(|(agency, r)| lines(agency, r)).collect();
+    if recoveries.clone().any(|(_, recovery)| recovery.ended_ms > 0) {
+        out.extend(ADVICE.map(str::to_owned));
     }
+    out
 }
 
 fn lines(agency: &AgencyStatus, recovery: &RecoveryStatus) -> Vec<String> {
@@ -47,8 +53,6 @@ fn lines(agency: &AgencyStatus, recovery: &RecoveryStatus) -> Vec<String> {
     }
     if recovery.ended_ms == 0 {
         out.extend(waiting(recovery));
-    } else {
-        out.extend(ADVICE.iter().map(|line| format!("  {line}")));
     }
     out
 }
@@ -121,8 +125,13 @@ mod tests {
     use lienthong_proto::v1::RecoveryPeer;
 
     fn agency(recovery: &RecoveryStatus) -> String {
-        let agency = AgencyStatus { agency: "xa-an-thanh-1".to_owned(), ..AgencyStatus::default() };
-        lines(&agency, recovery).join("\n")
+        let of = |id: &str| AgencyStatus {
+            agency: id.to_owned(),
+            recovery: Some(recovery.clone()),
+            ..AgencyStatus::default()
+        };
+        let agencies = vec![of("xa-an-thanh-1"), of("xa-an-thanh-2")];
+        text(&GetStatusResponse { agencies, ..GetStatusResponse::default() }).join("\n")
     }
 
     #[test]
@@ -149,5 +158,6 @@ mod tests {
                 && text.contains("without a place: 2")
         );
         assert!(!text.contains("waits for"), "{text}");
+        assert_eq!(text.matches("paper intakes").count(), 1, "{text}");
     }
 }
