@@ -28,14 +28,21 @@ fn each() -> usize {
     if is_soak() { 12 } else { 2 }
 }
 
-/// Waits until the recovery has ended, and gives what the operator is told.
-async fn recovered(scene: &mut Scene, agency: &str) -> v1::RecoveryStatus {
+/// Waits until the recovery has ended, and gives what the operator is told. Meanwhile no two hold one dossier, unless
+/// the old copy could not know that it is one before a peer told it.
+async fn recovered(scene: &mut Scene, agency: &str, loss: Loss) -> v1::RecoveryStatus {
     let ops = scene.ops(agency);
-    eventually(BOUND, &format!("{agency} has recovered"), async || {
-        let agency = ops.agency().await.ok()?;
-        agency.recovery.filter(|recovery| recovery.ended_ms > 0)
-    })
-    .await
+    let mut patience = Patience::new(BOUND, format!("{agency} has recovered"));
+    loop {
+        patience.look().await;
+        let told = ops.agency().await.ok().and_then(|agency| agency.recovery);
+        if loss.cause() != v1::RecoveryCause::Peer {
+            scene.nobody_holds_twice().await;
+        }
+        if let Some(told) = told.filter(|recovery| recovery.ended_ms > 0) {
+            return told;
+        }
+    }
 }
 
 /// Waits until every dossier stands where it stood, but for those that reached nobody: they are unknown.
@@ -73,7 +80,7 @@ async fn yesterdays_copy(loss: Loss) {
     scene.unheard().await;
     loss.strike(&mut scene, "a").await;
     scene.province.node("a").start().await;
-    let told = recovered(&mut scene, "a").await;
+    let told = recovered(&mut scene, "a", loss).await;
     println!("{loss:?}: {told:?}");
     assert_eq!((told.cause(), told.incarnation), (loss.cause(), 1));
     assert!(told.returned > 0 && told.learned > 0 && told.unplaced == 0, "{told:?}");
@@ -139,7 +146,7 @@ async fn two_nodes_restored_at_once() {
     }
     for agency in ["a", "b"] {
         scene.province.node(agency).ready().await.unwrap();
-        let told = recovered(&mut scene, agency).await;
+        let told = recovered(&mut scene, agency, Loss::Restored).await;
         println!("{agency}: {told:?}");
     }
     scene.settle(&AGENCIES).await;
@@ -195,6 +202,7 @@ async fn killed_while_it_recovers() {
     scene.province.node("a").start().await;
     let ops = scene.ops("a");
     eventually(BOUND, "it has recovered", async || {
+        scene.nobody_holds_twice().await;
         let recovery = ops.agency().await.ok()?.recovery;
         recovery.is_none_or(|r| r.ended_ms > 0).then_some(())
     })
@@ -232,7 +240,7 @@ async fn a_peer_that_is_off_is_waited_for() {
     let refused = desk.offer(&key, &taken[0], "b").await.unwrap_err();
     assert!(refused.message().contains("RECOVERING"), "{refused}");
     scene.province.node("c").start().await;
-    recovered(&mut scene, "a").await;
+    recovered(&mut scene, "a", Loss::Restored).await;
     stands_as(&mut scene, &stood).await;
     scene.hand("taken in meanwhile", "a", "b").await;
     scene.finish().await;

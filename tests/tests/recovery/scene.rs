@@ -197,6 +197,25 @@ impl Scene {
         found.map_or("?", |(kind, _)| kind)
     }
 
+    /// Of those who do not recover, and therefore act, no two hold one dossier. Officers rest meanwhile, so custody moves
+    /// nowhere between two looks.
+    pub(crate) async fn nobody_holds_twice(&mut self) {
+        let mut holders: BTreeMap<String, &'static str> = BTreeMap::new();
+        for agency in AGENCIES {
+            let (ops, desk) = (self.ops(agency), self.desk(agency));
+            let Ok(told) = ops.agency().await else { continue };
+            if told.recovery.is_some_and(|recovery| recovery.ended_ms == 0) {
+                continue;
+            }
+            for dossier in desk.list().await.unwrap_or_default() {
+                if dossier.phase() == v1::Phase::Held {
+                    let other = holders.insert(dossier.id.clone(), agency);
+                    assert_eq!(other, None, "{} {} at {agency} too", self.kind(&dossier.id), dossier.id);
+                }
+            }
+        }
+    }
+
     /// Every dossier has one custodian, and all who know it name the same.
     pub(crate) async fn one_custodian_each(&mut self) {
         for (id, standing) in self.standings().await {
