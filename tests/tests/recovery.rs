@@ -162,15 +162,14 @@ async fn two_nodes_restored_at_once() {
 }
 
 /// Killed after its n-th commit, as often as it takes: each start begins or goes on, and the end is the same.
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_while_it_recovers() {
+async fn killed_again_and_again(loss: Loss) {
     let Some(mut scene) = Scene::begin(each()).await else { return };
     scene.before().await;
-    Loss::Restored.copy(&mut scene, "a").await;
+    loss.copy(&mut scene, "a").await;
     scene.after().await;
     let stood = scene.standings().await;
     scene.unheard().await;
-    Loss::Restored.strike(&mut scene, "a").await;
+    loss.strike(&mut scene, "a").await;
     let points = if is_soak() { (1..40).collect() } else { vec![1, 2, 3, 5, 8] };
     let (mut kills, mut ended_before) = (0, false);
     for after in points {
@@ -197,7 +196,9 @@ async fn killed_while_it_recovers() {
             }
         }
     }
-    println!("killed {kills} times while it recovered; recovered before the last kill: {ended_before}");
+    println!(
+        "{loss:?}: killed {kills} times while it recovered; recovered before the last kill: {ended_before}"
+    );
     assert!(kills >= 2, "killed {kills} times");
     scene.province.node("a").start().await;
     let ops = scene.ops("a");
@@ -210,6 +211,17 @@ async fn killed_while_it_recovers() {
     stands_as(&mut scene, &stood).await;
     scene.intakes("after the recovery", "a").await;
     scene.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_recovers() {
+    killed_again_and_again(Loss::Restored).await;
+}
+
+/// The anchor may be written before a kill or after it: the next start begins anew or goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_it_recovers_from_a_silent_copy() {
+    killed_again_and_again(Loss::Silent).await;
 }
 
 /// A peer that is off is waited for by name; dossiers are taken in meanwhile, under codes of their own.
