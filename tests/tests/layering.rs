@@ -36,12 +36,13 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 const FILE_LINES: usize = 500;
 
 /// Where time may pass without something to wait for, and why.
-const SLEEPS: [(&str, &str); 8] = [
+const SLEEPS: [(&str, &str); 9] = [
     (
         "services/lienthong/src/play/wait.rs",
         "looks again at a node of another process until its bound is over",
     ),
     ("services/lienthong/src/status.rs", "looks again at a node of another process until its bound is over"),
+    ("services/link/src/nats/mod.rs", "asks a server again that is too busy with one stream; bounded"),
     ("services/link/src/nats/pump.rs", "backs off before a mailbox is repaired again"),
     ("services/node/src/engine/anchor.rs", "the anchor is written at most once a second"),
     ("services/node/src/engine/run.rs", "the loop's one timer: sleeps until the core's next time-out"),

@@ -11,6 +11,7 @@
 
 mod input;
 mod output;
+mod quarantine;
 mod recovering;
 mod written;
 
@@ -157,6 +158,7 @@ impl<C: Codec> Node<C> {
             Input::Command(command) => self.command(now, command),
             Input::Arrival(arrival) => self.arrive(now, arrival),
             Input::Quarantine(kept) => self.quarantine(kept),
+            Input::Settle(settled) => self.settle(now, settled),
             Input::Read { track, officer, purpose } => {
                 self.state.track(&track).ok_or(Reason::DossierNotFound)?;
                 let read = Record::ContentRead { track, officer, purpose, at: now.wall };

@@ -53,16 +53,21 @@ pub enum Reason {
     EnvelopeTooLarge = 412,
     OwnStatementUnknown = 413,
     Fenced = 414,
+    HandlerCrashed = 420,
 
     Overloaded = 501,
     ShuttingDown = 502,
     StorageFailed = 503,
     Recovering = 505,
+
+    StorageFull = 510,
+    PeerBacklog = 511,
+    NotInQuarantine = 512,
 }
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 49] = {
+    pub const ALL: [Reason; 53] = {
         use Reason::*;
         [
             FieldMissing,
@@ -110,10 +115,14 @@ impl Reason {
             EnvelopeTooLarge,
             OwnStatementUnknown,
             Fenced,
+            HandlerCrashed,
             Overloaded,
             ShuttingDown,
             StorageFailed,
             Recovering,
+            StorageFull,
+            PeerBacklog,
+            NotInQuarantine,
         ]
     };
 

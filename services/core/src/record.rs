@@ -1,6 +1,6 @@
 //! Records: facts in the past tense, one per place in an agency's ledger.
 
-use crate::ids::{AgencyId, Digest, Incarnation, TrackId, WallMs};
+use crate::ids::{AgencyId, Digest, Incarnation, LedgerIndex, TrackId, WallMs};
 use crate::reason::Reason;
 use crate::statement::{Officer, Statement};
 use alloc::string::String;
@@ -22,6 +22,8 @@ pub enum Record {
     Statement(StatementRecord),
     /// An envelope could not be processed and was kept.
     Quarantined(Quarantined),
+    /// An officer took an envelope out of quarantine.
+    QuarantineSettled(QuarantineSettled),
     /// A snapshot up to this record is durable.
     SnapshotTaken {
         /// SHA-256 of the snapshot's bytes.
@@ -103,4 +105,30 @@ pub struct Quarantined {
     pub at: WallMs,
     /// The bytes, beside the record; none when it is replayed.
     pub bytes: Option<Arc<[u8]>>,
+}
+
+/// What an officer did with an envelope in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// Its bytes were processed again.
+    Released,
+    /// It was left at that.
+    Discarded,
+}
+
+/// An envelope left the quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineSettled {
+    /// Place of its record.
+    pub index: LedgerIndex,
+    /// How.
+    pub settling: Settling,
+    /// Who.
+    pub officer: Officer,
+    /// Why.
+    pub why: String,
+    /// The call.
+    pub command: CommandRef,
+    /// When; the node's own time, whatever the caller puts there.
+    pub at: WallMs,
 }

@@ -21,6 +21,7 @@ mod keys;
 mod ledger;
 mod node;
 mod play;
+mod quarantine;
 mod status;
 mod trail;
 
@@ -78,6 +79,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Fsck(args) => fsck::run(args, cli.json),
         Command::Keys(args) => keys::run(args, cli.json),
         Command::Trail(args) => trail::run(args, cli.json).await,
+        Command::Quarantine(args) => quarantine::run(args, cli.json).await,
         Command::Play(args) => play::command::run(args).await,
         Command::Bench(args) => bench::run(args, cli.json).await,
         Command::Status(args) => status::run(args, cli.json).await,

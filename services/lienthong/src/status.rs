@@ -5,7 +5,8 @@ mod recovery;
 use std::time::Duration;
 
 use lienthong_proto::v1::{
-    GetStatusRequest, GetStatusResponse, ListPeersRequest, ListQuarantineRequest, Peer, WaitReason,
+    GetStatusRequest, GetStatusResponse, ListPeersRequest, ListQuarantineRequest, Peer, StorageLevel,
+    StorageStatus, WaitReason,
 };
 
 use crate::Outcome;
@@ -89,7 +90,37 @@ fn head(status: &GetStatusResponse) {
         ("Liên kết / link", format!("{} {} — {link}", status.link_kind, status.link_server)),
         ("Khởi động / started", time::short(started)),
     ]);
+    storage(status.storage.as_ref());
     status.start_report.iter().for_each(|line| println!("  Lúc khởi động / at start: {line}"));
+}
+
+/// Room on the disk; what is put off for want of it.
+fn storage(told: Option<&StorageStatus>) {
+    let Some(told) = told else { return };
+    let level = match told.level() {
+        StorageLevel::Ample => "đủ / enough",
+        StorageLevel::FinishingOnly => {
+            "SẮP ĐẦY: chỉ hoàn tất việc đang dở / NEARLY FULL: only what is begun is finished"
+        }
+        StorageLevel::Out => "HẾT CHỖ: không ghi gì nữa / FULL: nothing is written",
+        StorageLevel::Unspecified => "?",
+    };
+    let since = if told.since_ms > 0 { format!(", {}", time::short(told.since_ms)) } else { String::new() };
+    let mib = |bytes: u64| bytes >> 20;
+    lines(&[(
+        "Đĩa / disk",
+        format!(
+            "{level}{since}; còn / left {} MiB, đã dùng / used {} MiB",
+            mib(told.left_bytes),
+            mib(told.used_bytes)
+        ),
+    )]);
+    if told.queues_behind {
+        println!("  Danh sách tạm dừng vì thiếu chỗ / lists are refused until there is room");
+    }
+    if told.snapshots_put_off > 0 {
+        println!("  Ảnh chụp hoãn lại / snapshots put off: {}", told.snapshots_put_off);
+    }
 }
 
 /// A table of what each agency holds.

@@ -46,6 +46,22 @@ impl Ack {
         }
     }
 
+    /// Leaves a message at the courier, which brings it again after about this long.
+    pub fn later(self, pause: std::time::Duration) {
+        match self.0 {
+            AckInner::Nats(ack) => ack.settle(async_nats::jetstream::AckKind::Nak(Some(pause))),
+            AckInner::Embedded(ack) => ack.later(pause),
+        }
+    }
+
+    /// Takes a message off without effect: its sender, who has no answer, sends it again. Told by the caller, if at all.
+    pub fn discard(self) {
+        match self.0 {
+            AckInner::Nats(ack) => ack.settle(async_nats::jetstream::AckKind::Term),
+            AckInner::Embedded(ack) => ack.settle(),
+        }
+    }
+
     /// Takes a message off that can never be processed; `reason` goes to the log.
     pub fn term(self, reason: &str) {
         tracing::warn!(reason, "message taken off the link unprocessed");

@@ -221,6 +221,14 @@ pub(crate) struct EmbeddedAck {
 }
 
 impl EmbeddedAck {
+    pub(crate) fn later(self, pause: std::time::Duration) {
+        if let Some((due, _)) = locked(&self.slot.state).unsettled.get_mut(&self.number) {
+            *due = Instant::now() + pause;
+        }
+        // Whoever waits for the next message waits no longer than until then.
+        self.slot.arrived.notify_one();
+    }
+
     pub(crate) fn settle(self) {
         let mut state = locked(&self.slot.state);
         if let Some((_, message)) = state.unsettled.remove(&self.number) {

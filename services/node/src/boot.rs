@@ -1,10 +1,12 @@
 //! Coming up: lock the folder, read directory and keys, replay the ledger, bring the queues level with it.
 
 mod anchor;
-mod fill;
+pub(crate) mod fill;
+mod full;
 mod replay;
 
 use crate::engine::anchor::Keeper;
+use crate::engine::pressure::Pressure;
 use crate::engine::{Clock, Host, Hosts, Records, recent::Recent};
 use lienthong_core::custody::state::State;
 use lienthong_core::delivery::courier::Timing;
@@ -12,9 +14,10 @@ use lienthong_core::directory::Directory;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::node::Node;
 use lienthong_runtime::NodeConfig;
+use lienthong_store::attempts::Attempts;
 use lienthong_store::lock::{DataLock, LockError};
 use lienthong_store::queues::{Queues, QueuesError, QueuesReport};
-use lienthong_store::{Config, Ledger, OpenError, Position};
+use lienthong_store::{Config, Ledger, OpenError, Position, Space};
 use lienthong_wire::directory::{DirectoryFaults, DirectoryFile};
 use lienthong_wire::keys::{self, KeyFileError, KeyRing, Signer};
 use lienthong_wire::statement::WireCodec;
@@ -109,6 +112,19 @@ pub enum BootError {
         /// Why.
         reason: lienthong_core::reason::Reason,
     },
+    /// There is no room on the disk for what a start has to write.
+    #[error(
+        "the disk of {} is full, with {left} bytes left: give it room and start again. Nothing that was acknowledged is lost", dir.display()
+    )]
+    DiskFull {
+        /// The data folder.
+        dir: PathBuf,
+        /// What may still be taken, in bytes.
+        left: u64,
+        /// What failed.
+        #[source]
+        source: Box<BootError>,
+    },
     /// Something about the process: a thread, a socket.
     #[error("cannot {attempted}")]
     Io {
@@ -142,10 +158,16 @@ pub(crate) struct Booted {
     pub(crate) replayed: u64,
     /// Everything before this was verified by an earlier start, and is left to the scrub.
     pub(crate) unverified_before: Option<Position>,
+    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) attempts: Attempts,
 }
 
 /// Brings the store of a node up.
 pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootError> {
+    bring_up(config, clock).map_err(|error| full::explain(&space(config), error))
+}
+
+fn bring_up(config: &NodeConfig, clock: Clock) -> Result<Booted, BootError> {
     let lock = DataLock::acquire(&config.node.data_dir, &config.node.name)?;
     let (directory_toml, directory) = read_directory(&config.node.directory)?;
     let signers = signers(config, &directory)?;
@@ -165,10 +187,15 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
     for state in replayed.states.values() {
         state.check().map_err(|v| BootError::Invariant { invariant: v.invariant, what: v.what })?;
     }
-    fill::fill(&queues, &replayed, &mut report)?;
+    fill::fill(&queues, &replayed.standing(), &mut report)?;
 
     let mut hosts = hosts(config, &directory, signers, (replayed.states, &replayed.ledger), clock)?;
     let anchor = anchor::judge(config, marker, &replayed.ledger, &mut hosts, (clock, &mut report))?;
+    let attempts = Attempts::open(&config.node.data_dir);
+    let attempts =
+        attempts.map_err(|source| BootError::Io { attempted: "open the count of attempts", source })?;
+    let pressure = Pressure::new(space(config));
+    pressure.log(replayed.ledger.footing());
     let records = Records { reader: replayed.ledger.reader(), queues, recent: Arc::new(Recent::new()) };
     let keys = Arc::new(KeyRing::of(&directory));
     Ok(Booted {
@@ -183,6 +210,8 @@ pub(crate) fn boot(config: &NodeConfig, clock: Clock) -> Result<Booted, BootErro
         report,
         replayed: replayed.records,
         unverified_before: replayed.from,
+        pressure,
+        attempts,
     })
 }
 
@@ -255,11 +284,21 @@ fn signers(config: &NodeConfig, directory: &DirectoryFile) -> Result<BTreeMap<Ag
     Ok(signers)
 }
 
+/// What the data folder may take.
+pub(crate) fn space(config: &NodeConfig) -> Space {
+    Space {
+        dir: config.node.data_dir.clone(),
+        limit_bytes: Some(config.store.disk_limit_bytes).filter(|limit| *limit > 0),
+        reserve_bytes: config.store.disk_reserve_bytes,
+    }
+}
+
 fn store_config(config: &NodeConfig) -> Config {
     Config {
         dir: config.node.data_dir.clone(),
         segment_bytes: config.store.segment_bytes,
         queue_cache_bytes: config.store.queue_cache_bytes,
+        space: Some(space(config)),
     }
 }
 
@@ -291,7 +330,7 @@ pub fn fsck(dir: &Path) -> Result<Fsck, BootError> {
     for state in replayed.states.values() {
         state.check().map_err(|v| BootError::Invariant { invariant: v.invariant, what: v.what })?;
     }
-    fill::fill(&queues, &replayed, &mut report)?;
+    fill::fill(&queues, &replayed.standing(), &mut report)?;
     queues.flush()?;
     let agencies = replayed.ledger.heads().map(|(a, h)| (a.clone(), h.size)).collect();
     Ok(Fsck { report, records: replayed.records, agencies, rows: queues.rows() })

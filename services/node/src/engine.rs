@@ -9,24 +9,31 @@
 //! timer. Replies, acknowledgements and reads wait in the group they were decided in, and are released by the
 //! store's [`lienthong_core::durable::Durable`]: nothing is told that is not on disk.
 
+pub(crate) mod admit;
 pub(crate) mod anchor;
+pub(crate) mod complaints;
 pub(crate) mod events;
+pub(crate) mod fair;
 pub(crate) mod flow;
 pub(crate) mod gauges;
 pub(crate) mod greeting;
 pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod incoming;
+pub(crate) mod left;
 pub(crate) mod outgoing;
 pub(crate) mod persist;
+pub(crate) mod pressure;
 pub(crate) mod queuer;
 pub(crate) mod recent;
 pub(crate) mod records;
 pub mod recovery;
+pub(crate) mod release;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod sent;
 pub(crate) mod snapshot;
+pub(crate) mod taking;
 
 pub use events::{Done, Level};
 pub use handle::Handle;

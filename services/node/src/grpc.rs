@@ -6,6 +6,7 @@ pub(crate) mod inbox;
 pub(crate) mod lists;
 pub(crate) mod node_service;
 pub(crate) mod parse;
+pub(crate) mod quarantine;
 pub(crate) mod recovery;
 pub mod refusal;
 pub(crate) mod refused_layer;

@@ -1,15 +1,19 @@
 //! A node that runs: how it is started, and the written order in which it ends.
 
 use crate::boot::{BootError, Booted, boot};
+use crate::engine::admit::{Caps, Inboxes};
+use crate::engine::complaints::Complaints;
 use crate::engine::flow::Flow;
 use crate::engine::group::{Group, Waiters};
-use crate::engine::outgoing::Dispatcher;
+use crate::engine::incoming::Waiting;
+use crate::engine::left::Left;
+use crate::engine::outgoing::{Dispatcher, Due};
 use crate::engine::persist;
-use crate::engine::queuer::{self, Applied, ToQueues};
+use crate::engine::queuer::{self, Applied, Queuer, ToQueues};
 use crate::engine::run::Engine;
 use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
-use crate::engine::{Clock, Handle, gauges, greeting, incoming, outgoing};
+use crate::engine::{Clock, Handle, Records, gauges, greeting, incoming, outgoing, pressure};
 use crate::grpc::desk::Desk;
 use crate::grpc::node_service::Ops;
 use crate::grpc::server;
@@ -71,6 +75,7 @@ impl Stop {
 struct Channels {
     handle: Handle,
     arrivals: mpsc::Sender<crate::engine::events::Arrived>,
+    left: Left,
 }
 
 impl Node {
@@ -126,19 +131,23 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     let records = booted.records.clone();
     let greeters = agencies.clone();
     let unverified = booted.unverified_before;
+    let pressure = booted.pressure.clone();
     let started = spawn_engine(config, clock, booted, &link, &tasks, engine.clone());
     let (channels, applied, lock) = started.map_err(io("start a thread"))?;
     if let Some(before) = unverified {
         scrub(&tasks, config.node.data_dir.clone(), before).map_err(io("start a thread"))?;
     }
+    let waiting = Waiting::new(channels.left.clone(), directory.clone());
+    let opening = incoming::open_all(waiting.clone(), verifier.clone(), channels.arrivals.clone());
+    on_the_side(&tasks, "verifying", opening);
     for agency in agencies {
         let opened = readiness.latch("mailboxes");
         let mailbox = link.open(&agency).await?;
         opened.open();
-        let (verifier, arrivals, ending) = (verifier.clone(), channels.arrivals.clone(), tasks.token());
+        let (waiting, ending) = (waiting.clone(), tasks.token());
         tasks.spawn(format!("mailbox of {agency}"), OnEnd::Fatal, async move {
             tokio::select! {
-                () = incoming::run(mailbox, verifier, arrivals) => {}
+                () = incoming::read(mailbox, waiting) => {}
                 () = ending.cancelled() => {}
             }
         });
@@ -166,6 +175,8 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         readiness: readiness.clone(),
         node_name: config.node.name.as_str().into(),
         report: report.clone(),
+        pressure,
+        verifier,
         started_at_ms: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
     };
     let prepared = server::prepare(&config.grpc, listener, desk, ops, &readiness).await?;
@@ -195,56 +206,48 @@ fn spawn_engine(
     let end = booted.ledger.end_position();
     let (durable, durable_seen) = watch::channel(end);
     let (reached, reached_seen) = watch::channel(end);
+    let pressure = booted.pressure.clone();
 
     let rows_wanted = Arc::new(Notify::new());
-    let applied = Applied::new(reached_seen, durable_seen, rows_wanted.clone());
-    let runtime = tokio::runtime::Handle::current();
+    let applied = Applied::new(reached_seen, durable_seen.clone(), rows_wanted.clone(), pressure.clone());
     let handle = Handle::new(events_in, stop.asked.clone());
     let listed = booted.directory.agencies.iter().map(|a| a.id.to_string());
     let metrics = Arc::new(Metrics::new(listed));
     let signers = booted.hosts.iter().map(|(id, h)| (id.clone(), h.signer.clone())).collect();
     let recent = booted.records.recent.clone();
-    let ledger = booted.ledger;
+    let (ledger, pressed) = (booted.ledger, pressure.clone());
+    let reader = ledger.reader();
     let (heads, heads_seen) = watch::channel(Anchor::new());
     let ledger_ended = CancellationToken::new();
     let told = ledger_ended.clone().drop_guard();
     tasks.spawn_blocking("ledger", OnEnd::Fatal, move || {
         let _told = told;
-        persist::run(ledger, &signers, &recent, &jobs_out, (&persisted_in, &heads))
+        persist::run(ledger, &signers, &recent, &pressed, &jobs_out, (&persisted_in, &heads))
     })?;
     tasks.spawn("anchor", OnEnd::Expected, booted.anchor.run(heads_seen, ledger_ended));
-    let queues = booted.records.queues.clone();
-    let (of_queuer, wanted) = (runtime.clone(), rows_wanted.clone());
-    tasks.spawn_blocking("queues", OnEnd::Fatal, move || {
-        queuer::run(&queues, rows, &reached, &wanted, &of_queuer)
-    })?;
-    let sent = Arc::new(Sent::new());
-    let dispatcher = Dispatcher {
-        records: booted.records.clone(),
-        applied: applied.clone(),
-        link: link.clone(),
+    let queuer = Queuer {
+        queues: booted.records.queues.clone(),
+        reader,
+        reached,
+        durable: durable_seen,
         handle: handle.clone(),
-        metrics: metrics.clone(),
-        runtime,
-        flow: Flow::new(),
-        sent: sent.clone(),
+        pressure: pressure.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        wanted: rows_wanted.clone(),
     };
-    tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
-    let gauges = gauges::run(handle.clone(), link.clone(), metrics.clone());
-    on_the_side(tasks, "gauges", gauges);
-    on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent));
-    let snapshots = Taker::new(
-        config.node.data_dir.clone(),
-        config.store.snapshot_every_records,
-        booted.replayed,
-        handle.clone(),
-    );
+    tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer.run(rows))?;
+    let records = &booted.records;
+    spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched)?;
+    on_the_side(tasks, "disk watch", pressure::watch(pressure.clone()));
+    let snapshots =
+        Taker::new(config.store.snapshot_every_records, booted.replayed, handle.clone(), pressure.clone());
+    let left = Left::new(config.link.mailbox_bytes);
     let engine = Engine {
         hosts: booted.hosts,
         clock,
         metrics,
         jobs,
-        to_queues: ToQueues::new(queue_rows, rows_wanted),
+        to_queues: ToQueues::new(queue_rows, rows_wanted, pressure.clone()),
         dispatches,
         durable,
         snapshots,
@@ -252,11 +255,44 @@ fn spawn_engine(
         group: Group::default(),
         committing: None,
         waiters: Waiters::default(),
+        pressure,
+        caps: Caps { inbox: config.limits.inbox_per_peer, outbox: config.limits.outbox_per_peer },
+        inboxes: Inboxes::default(),
+        left: left.clone(),
+        complaints: Complaints::default(),
+        attempts: booted.attempts,
     };
     let asked = stop.asked.clone();
     tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
-    let channels = Channels { handle, arrivals: arrivals_in };
+    let channels = Channels { handle, arrivals: arrivals_in, left };
     Ok((channels, applied, booted.lock))
+}
+
+/// The thread that sends, and what looks after it.
+fn spawn_courier(
+    tasks: &TaskGroup,
+    records: &Records,
+    applied: &Applied,
+    link: &Link,
+    handle: &Handle,
+    metrics: &Arc<Metrics>,
+    dispatched: mpsc::Receiver<Due>,
+) -> std::io::Result<()> {
+    let sent = Arc::new(Sent::new());
+    let dispatcher = Dispatcher {
+        records: records.clone(),
+        applied: applied.clone(),
+        link: link.clone(),
+        handle: handle.clone(),
+        metrics: metrics.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        flow: Flow::new(),
+        sent: sent.clone(),
+    };
+    tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
+    on_the_side(tasks, "gauges", gauges::run(handle.clone(), link.clone(), metrics.clone()));
+    on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent));
+    Ok(())
 }
 
 /// Something that runs until the node ends and is not missed when it ends before.

@@ -131,6 +131,10 @@ pub struct StoreSection {
     pub queue_cache_bytes: u64,
     /// Records between two snapshots.
     pub snapshot_every_records: u64,
+    /// What the data folder may take, in bytes; 0 for all that the disk has.
+    pub disk_limit_bytes: u64,
+    /// Room that only statements which finish something may use, in bytes.
+    pub disk_reserve_bytes: u64,
 }
 
 /// `[delivery]`
@@ -178,6 +182,10 @@ pub struct LimitsSection {
     pub commands_waiting: usize,
     /// Quarantined messages kept per peer.
     pub quarantine_per_peer: usize,
+    /// Undecided offers that one peer may have in an inbox.
+    pub inbox_per_peer: usize,
+    /// Statements that may wait for one peer before nothing new is offered to it.
+    pub outbox_per_peer: usize,
     /// The whole shutdown, in milliseconds.
     pub drain_ms: u64,
     /// Open WatchInbox streams.
@@ -226,7 +234,13 @@ impl Default for LinkSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, queue_cache_bytes: 64 << 20, snapshot_every_records: 20_000 }
+        Self {
+            segment_bytes: 64 << 20,
+            queue_cache_bytes: 64 << 20,
+            snapshot_every_records: 20_000,
+            disk_limit_bytes: 0,
+            disk_reserve_bytes: 256 << 20,
+        }
     }
 }
 
@@ -249,7 +263,14 @@ impl Default for TelemetryConfig {
 
 impl Default for LimitsSection {
     fn default() -> Self {
-        Self { commands_waiting: 1024, quarantine_per_peer: 256, drain_ms: 10_000, watchers: 256 }
+        Self {
+            commands_waiting: 1024,
+            quarantine_per_peer: 256,
+            inbox_per_peer: 200_000,
+            outbox_per_peer: 200_000,
+            drain_ms: 10_000,
+            watchers: 256,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the store lives and how large its parts are.
 
 use crate::format::{COMMIT_LIMIT, PAGE};
+use crate::space::Space;
 use std::path::{Path, PathBuf};
 
 /// Settings of a store.
@@ -13,6 +14,8 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Memory the queues may use as a cache, in bytes.
     pub queue_cache_bytes: u64,
+    /// What the folder may take. With it a spare segment is kept, so that a full disk still finishes what was begun.
+    pub space: Option<Space>,
 }
 
 impl Config {
@@ -31,6 +34,7 @@ impl Config {
             dir: dir.into(),
             segment_bytes: Self::SEGMENT_DEFAULT,
             queue_cache_bytes: Self::QUEUE_CACHE_DEFAULT,
+            space: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! This crate knows agencies, indices, hashes and bytes. It knows nothing of statements.
 
 pub mod anchor;
+pub mod attempts;
 pub mod backup;
 pub mod config;
 pub mod error;
@@ -16,10 +17,12 @@ pub mod record;
 pub mod restore;
 mod sealed_text;
 pub mod snapshots;
+pub mod space;
 pub mod verify;
 
 pub use config::Config;
 pub use error::{Fault, OpenError, StoreError, Wrong};
-pub use ledger::{Appended, Cut, Ledger, OpenReport, Reader, ScanFrom};
+pub use ledger::{Appended, Cut, Footing, Ledger, OpenReport, Reader, ScanFrom};
 pub use position::Position;
 pub use record::{Body, NewRecord, StoredRecord};
+pub use space::{Room, Space};

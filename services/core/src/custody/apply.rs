@@ -24,6 +24,7 @@ impl State {
             Record::Quarantined(q) => {
                 self.quarantined.entry(q.from.clone()).or_default().insert(q.sha256, index);
             }
+            Record::QuarantineSettled(settled) => self.apply_settled(index, settled),
             Record::SnapshotTaken { .. } | Record::ContentRead { .. } => {}
         }
     }

@@ -4,7 +4,7 @@ use crate::custody::arrival::Arrival;
 use crate::custody::command::Command;
 use crate::delivery::courier::Trouble;
 use crate::ids::{AgencyId, Digest, Instant, LedgerIndex, Sid, TrackId, WallMs};
-use crate::record::Quarantined;
+use crate::record::{QuarantineSettled, Quarantined};
 use crate::statement::Officer;
 use alloc::string::String;
 
@@ -26,6 +26,8 @@ pub enum Input {
     Arrival(Arrival),
     /// An envelope could not be opened or was refused: keep it.
     Quarantine(Quarantined),
+    /// An officer takes an envelope out of quarantine.
+    Settle(QuarantineSettled),
     /// A content is about to be read.
     Read {
         /// Of this track.

@@ -48,6 +48,7 @@ pub(super) fn stored_bytes(record: &Record) -> usize {
             record.statement.sealed.body.len() + content + trace
         }
         Record::Quarantined(kept) => kept.bytes.as_ref().map_or(0, |b| b.len()),
+        Record::QuarantineSettled(settled) => settled.why.len() + 2 * limits::OFFICER_BYTES,
         Record::ContentRead { purpose, .. } => purpose.len() + 2 * limits::OFFICER_BYTES,
         Record::Opened { .. } | Record::SnapshotTaken { .. } => 0,
     }

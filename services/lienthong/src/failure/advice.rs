@@ -123,6 +123,18 @@ fn about_the_rest(reason: Reason) -> Advice {
             "chờ đến khi nút khôi phục xong (`lienthong status`), rồi gọi lại với cùng --key.",
             "wait until the node has recovered (`lienthong status`), and repeat with the same --key.",
         ),
+        R::StorageFull => (
+            "báo người vận hành nút: thêm chỗ trên đĩa. Các việc đang dở vẫn hoàn tất được.",
+            "tell the operator of the node: it needs more room on its disk. What is begun can be finished.",
+        ),
+        R::PeerBacklog => (
+            "`lienthong status` cho biết nơi nhận nào không trả lời, từ lúc nào.",
+            "`lienthong status` says which receiver does not answer, and since when.",
+        ),
+        R::NotInQuarantine => (
+            "`lienthong quarantine list` cho biết những gì đang bị cách ly.",
+            "`lienthong quarantine list` shows what is kept.",
+        ),
         // 4xx: evidence that does not hold. A clerk cannot mend it.
         evidence if evidence.number() / 100 == 4 => (
             "báo người vận hành nút: chứng cứ không khớp.",

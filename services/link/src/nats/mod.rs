@@ -8,6 +8,7 @@ mod setup;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
@@ -111,14 +112,24 @@ impl NatsLink {
         if !self.0.connection.is_up() {
             return Err(SendError::Unreachable("not connected".into()));
         }
-        let size = bytes.len();
-        let message = PublishMessage::build().payload(bytes);
-        let sent = self.0.connection.jetstream.send_publish(subject(from, to, lane), message).await;
-        let acked = match sent {
-            Ok(ack) => ack.await,
-            Err(error) => Err(error),
-        };
-        acked.map(drop).map_err(|error| send_error(&error, size))
+        let (size, subject) = (bytes.len(), subject(from, to, lane));
+        let mut pause = BUSY_PAUSE;
+        loop {
+            let message = PublishMessage::build().payload(bytes.clone());
+            let sent = self.0.connection.jetstream.send_publish(subject.clone(), message).await;
+            let acked = match sent {
+                Ok(ack) => ack.await,
+                Err(error) => Err(error),
+            };
+            match acked {
+                Ok(_) => return Ok(()),
+                Err(error) if is_busy(&error) && pause <= BUSY_PAUSE_MAX => {
+                    tokio::time::sleep(pause).await;
+                    pause = pause.mul_f32(1.5);
+                }
+                Err(error) => return Err(send_error(&error, size)),
+            }
+        }
     }
 
     pub(crate) async fn came_up(&self, times: u64) -> u64 {
@@ -136,6 +147,21 @@ impl NatsLink {
             mailboxes: open.values().map(|shared| shared.status()).collect(),
         }
     }
+}
+
+/// Between attempts while the server has its hands full with one stream, because somebody floods it: it takes one in two
+/// or three then, so some short pauses do, where a resend of the outbox would be seconds late.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+/// The longest of them: ten attempts, a quarter of a second altogether. Then it is the outbox's turn, since others wait
+/// for the same connection.
+const BUSY_PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// Whether the server has more waiting for this stream than it takes. The message was not stored.
+fn is_busy(error: &jetstream::context::PublishError) -> bool {
+    const TOO_MANY_REQUESTS: usize = 429;
+    let source = std::error::Error::source(error);
+    let refusal = source.and_then(|source| source.downcast_ref::<jetstream::Error>());
+    refusal.is_some_and(|refusal| refusal.code() == TOO_MANY_REQUESTS)
 }
 
 /// Which kind of refusal a publish met. nats-server gives every refusal of its store the one code

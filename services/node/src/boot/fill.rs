@@ -1,7 +1,6 @@
 //! Bringing the queues level with the ledger: the rows of everything after their mark.
 
 use super::BootError;
-use super::replay::Replayed;
 use crate::engine::records::decode;
 use crate::engine::rows;
 use lienthong_core::custody::state::State;
@@ -9,18 +8,29 @@ use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::record::Record;
 use lienthong_core::statement::Body;
 use lienthong_store::queues::{Change, Queues, Table};
-use lienthong_store::{Position, StoredRecord};
-use std::collections::BTreeSet;
+use lienthong_store::{Position, Reader, StoredRecord};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes applied at one go: enough to be quick, few enough to bound the memory.
 const CHUNK: usize = 8_192;
 /// Rows of the outbox read at one go.
 const PAGE: usize = 1_024;
 
+/// What the queues are brought level with.
+pub(crate) struct Standing<'a> {
+    pub(crate) reader: Reader,
+    /// Everything before this place is durable, and the states know all of it.
+    pub(crate) end: Position,
+    pub(crate) states: &'a BTreeMap<AgencyId, State>,
+}
+
 /// Fills in what the queues lack. Running it again changes nothing.
-pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String>) -> Result<(), BootError> {
-    let reader = replayed.ledger.reader();
-    let end = replayed.ledger.end_position();
+pub(crate) fn fill(
+    queues: &Queues,
+    replayed: &Standing<'_>,
+    report: &mut Vec<String>,
+) -> Result<(), BootError> {
+    let (reader, end) = (&replayed.reader, replayed.end);
     if queues.mark().is_some_and(|mark| mark > end) {
         queues.reset("the queues are of a longer ledger than this one")?;
         report.push("queues rebuilt: they were of a longer ledger than this one".into());
@@ -33,7 +43,11 @@ pub(super) fn fill(queues: &Queues, replayed: &Replayed, report: &mut Vec<String
     let mut filling = Filling { queues, from, changes: Vec::new(), touched: BTreeSet::new() };
     let mut commits = 0_u64;
     for commit in reader.scan(from) {
-        for stored in commit? {
+        let commit = commit?;
+        if commit.first().is_some_and(|stored| stored.position >= end) {
+            break;
+        }
+        for stored in commit {
             filling.record(replayed, stored)?;
         }
         commits += 1;
@@ -63,7 +77,7 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    fn record(&mut self, replayed: &Replayed, stored: StoredRecord) -> Result<(), BootError> {
+    fn record(&mut self, replayed: &Standing<'_>, stored: StoredRecord) -> Result<(), BootError> {
         let (agency, index, position) = (stored.agency.clone(), stored.index, stored.position);
         let Some(state) = replayed.states.get(&agency) else { return Ok(()) };
         let record = decode(stored)?;

@@ -1,6 +1,7 @@
 //! From ledger and snapshot to the states of the agencies.
 
 use super::BootError;
+use super::fill::Standing;
 use crate::engine::records::decode;
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest};
@@ -18,6 +19,14 @@ pub(super) struct Replayed {
     pub(super) records: u64,
     /// Where the replay began, when a snapshot spared the rest.
     pub(super) from: Option<Position>,
+}
+
+impl Replayed {
+    /// What the queues are brought level with.
+    pub(super) fn standing(&self) -> Standing<'_> {
+        let (reader, end) = (self.ledger.reader(), self.ledger.end_position());
+        Standing { reader, end, states: &self.states }
+    }
 }
 
 /// Replays from the newest snapshot that the ledger vouches for, else from the start.

@@ -96,6 +96,8 @@ pub(crate) enum Event {
     },
     /// Something that reads the state: it is run at once, and what it returns when all it saw is durable.
     Look(Look),
+    /// An envelope is let out of quarantine.
+    Release(Box<super::release::Release>),
     /// A courier's word about a peer of an agency.
     Trouble { agency: AgencyId, peer: AgencyId, trouble: lienthong_core::delivery::courier::Trouble },
     /// The courier can be reached again.

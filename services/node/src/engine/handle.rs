@@ -2,11 +2,14 @@
 
 use super::Hosts;
 use super::events::{Done, Event, Level, Waiter};
+use super::release::{Release, Released};
 use lienthong_core::ids::AgencyId;
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+type ReleaseReply = oneshot::Sender<Result<Released, Reason>>;
 
 /// A way into the loop.
 #[derive(Clone, Debug)]
@@ -63,6 +66,19 @@ impl Handle {
         self.send(Event::Input { agency, input: Box::new(input), waiter, reply })?;
         let done = answer.await.map_err(|_| self.cut_off())??;
         Ok((done, at_level))
+    }
+
+    /// Lets an envelope out of quarantine; the answer is durable.
+    ///
+    /// # Errors
+    /// The core's rejection, or one of 5xx.
+    pub(crate) async fn release(
+        &self,
+        release: impl FnOnce(ReleaseReply) -> Release,
+    ) -> Result<Released, Reason> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Event::Release(Box::new(release(reply))))?;
+        answer.await.map_err(|_| self.cut_off())?
     }
 
     /// Reads the state. The result is given when everything it may show is durable.

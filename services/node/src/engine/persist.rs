@@ -1,6 +1,7 @@
 //! The one thread that writes the ledger: sign, append, `fdatasync`, and only then tell the loop.
 
 use super::group::Part;
+use super::pressure::Pressure;
 use super::recent::Recent;
 use bytes::Bytes;
 use lienthong_core::durable::Durable;
@@ -8,6 +9,7 @@ use lienthong_core::ids::AgencyId;
 use lienthong_core::record::{Origin, Record};
 use lienthong_store::anchor::{Anchor, Anchored};
 use lienthong_store::queues::Change;
+use lienthong_store::space::is_full;
 use lienthong_store::{Ledger, NewRecord, Position, StoreError};
 use lienthong_wire::keys::Signer;
 use lienthong_wire::record::encode_record;
@@ -41,21 +43,29 @@ pub(crate) struct Persisted {
 /// in doubt, late enough to cost nothing under load.
 const IDLE: Duration = Duration::from_millis(50);
 
+/// How often an idle ledger looks whether what it lacks can be prepared now.
+const TEND: Duration = Duration::from_secs(1);
+
 /// Runs until the loop lets go of its end. An error is final: a failed sync is never tried again.
 pub(crate) fn run(
     mut ledger: Ledger,
     signers: &BTreeMap<AgencyId, Signer>,
     recent: &Recent,
+    pressure: &Pressure,
     jobs: &Receiver<Job>,
     (done, heads): (&mpsc::Sender<Persisted>, &watch::Sender<Anchor>),
 ) -> Result<(), StoreError> {
     let mut marked = false;
     loop {
-        let job = match jobs.recv_timeout(if marked { Duration::from_secs(3_600) } else { IDLE }) {
+        ledger.tend();
+        pressure.log(ledger.footing());
+        let job = match jobs.recv_timeout(if marked { TEND } else { IDLE }) {
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => {
-                ledger.idle_mark()?;
-                marked = true;
+                if !marked {
+                    ledger.idle_mark()?;
+                    marked = true;
+                }
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return ledger.idle_mark(),
@@ -103,8 +113,15 @@ fn persist(
         rows.extend(part.rows);
     }
     let places: Vec<(AgencyId, u64)> = new.iter().map(|r| (r.agency.clone(), r.index.0)).collect();
-    let appended = ledger.append(new)?;
+    let appended = ledger.append(new).inspect_err(|error| {
+        if let StoreError::Prepare(source) = error
+            && is_full(source)
+        {
+            tracing::error!(%source, "the disk is full and the reserve is used up: the node stops. Nothing that was acknowledged is lost; give it room and start it again");
+        }
+    })?;
     for ((agency, index), position) in places.iter().zip(&appended.positions) {
+        recent.keep_place(agency, *index, *position);
         rows.push(super::rows::record_row(agency, *index, *position));
     }
     Ok(Persisted {

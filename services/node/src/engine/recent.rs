@@ -2,6 +2,7 @@
 
 use lienthong_core::ids::AgencyId;
 use lienthong_core::record::{Record, StatementRecord};
+use lienthong_store::Position;
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +17,15 @@ const LARGEST: usize = 32 << 10;
 
 type Key = (AgencyId, u64);
 
+/// Places kept: as many records as a full disk lets in while the rows are behind; some megabytes.
+const PLACES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
+
 /// The cache.
 #[derive(Debug)]
-pub(crate) struct Recent(Mutex<Kept>);
+pub(crate) struct Recent {
+    statements: Mutex<Kept>,
+    places: Mutex<LruCache<Key, Position>>,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -28,7 +35,8 @@ struct Kept {
 
 impl Recent {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Kept { statements: LruCache::new(STATEMENTS), bytes: 0 }))
+        let statements = Kept { statements: LruCache::new(STATEMENTS), bytes: 0 };
+        Self { statements: Mutex::new(statements), places: Mutex::new(LruCache::new(PLACES)) }
     }
 
     /// Keeps a statement that is signed. It is looked up only by places that are durable.
@@ -44,8 +52,22 @@ impl Recent {
         self.lock().statements.get(&(agency.clone(), index)).cloned()
     }
 
+    /// Keeps where a durable record is.
+    pub(crate) fn keep_place(&self, agency: &AgencyId, index: u64, at: Position) {
+        self.places().put((agency.clone(), index), at);
+    }
+
+    /// Where a record is, when it was written lately: the rows that say so may be behind.
+    pub(crate) fn place(&self, agency: &AgencyId, index: u64) -> Option<Position> {
+        self.places().get(&(agency.clone(), index)).copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn places(&self) -> MutexGuard<'_, LruCache<Key, Position>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

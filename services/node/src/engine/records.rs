@@ -84,6 +84,9 @@ impl Records {
     }
 
     fn place(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Position, ReadError> {
+        if let Some(recent) = self.recent.place(agency, index.0) {
+            return Ok(recent);
+        }
         let found = self.queues.get(Table::Records, &rows::record_key(agency, index.0))?;
         let position = found.and_then(|bytes| Position::from_slice(&bytes));
         position.ok_or_else(|| ReadError::NoPlace { agency: agency.clone(), index })

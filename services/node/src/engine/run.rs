@@ -1,19 +1,22 @@
 //! The loop itself.
 
-use super::events::{Arrived, Done, Event, Level, Opened, Waiter};
+use super::admit::{self, Caps, Inboxes};
+use super::complaints::Complaints;
+use super::events::{Arrived, Done, Event, Level, Waiter};
 use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
+use super::left::{LATER, Left};
 use super::outgoing::Due;
 use super::persist::{Job, Persisted};
+use super::pressure::Pressure;
 use super::queuer::{Rows, ToQueues};
-use super::{Clock, Hosts, recovery, rows};
+use super::taking::Taken;
+use super::{Clock, Host, Hosts, recovery, rows};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
-use lienthong_core::record::Quarantined;
 use lienthong_runtime::Metrics;
 use lienthong_store::Position;
-use lienthong_store::format::BODY_LIMIT;
-use lienthong_wire::chain;
+use lienthong_store::attempts::Attempts;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +36,12 @@ pub(crate) struct Engine {
     pub(crate) group: Group,
     pub(crate) committing: Option<Committing>,
     pub(crate) waiters: Waiters,
+    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) caps: Caps,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) left: Left,
+    pub(crate) complaints: Complaints,
+    pub(crate) attempts: Attempts,
 }
 
 /// Why the loop ended other than by being told to.
@@ -47,6 +56,9 @@ pub(crate) enum Fatal {
         "the queues stand still: what was acknowledged is safe, and the next start fills them from the ledger"
     )]
     Queues,
+    /// Attempts at an envelope cannot be counted.
+    #[error("attempts at envelopes cannot be counted")]
+    Attempts(#[source] std::io::Error),
     /// A statement that this agency signed in a later incarnation.
     #[error(
         "a statement that {0} signed in a later incarnation came from a peer: another copy of this agency has recovered \
@@ -59,6 +71,18 @@ impl Engine {
     /// Runs until `stop`, then lets the last commit finish.
     pub(crate) async fn run(
         mut self,
+        events: mpsc::Receiver<Event>,
+        arrivals: mpsc::Receiver<Arrived>,
+        persisted: mpsc::Receiver<Persisted>,
+        stop: CancellationToken,
+    ) -> Result<(), Fatal> {
+        self.until(events, arrivals, persisted, stop).await?;
+        // Only an end in order is one after which attempts need not be counted.
+        self.attempts.close().map_err(Fatal::Attempts)
+    }
+
+    async fn until(
+        &mut self,
         mut events: mpsc::Receiver<Event>,
         mut arrivals: mpsc::Receiver<Arrived>,
         mut persisted: mpsc::Receiver<Persisted>,
@@ -73,7 +97,7 @@ impl Engine {
                 biased;
                 done = persisted.recv() => self.on_persisted(done.ok_or(Fatal::Store)?).await?,
                 event = events.recv(), if open => match event {
-                    Some(event) => self.on_event(event),
+                    Some(event) => self.on_event(event)?,
                     None => return Ok(()),
                 },
                 Some(arrived) = arrivals.recv(), if open => self.on_arrived(arrived)?,
@@ -106,7 +130,7 @@ impl Engine {
             if !self.is_full()
                 && let Ok(event) = events.try_recv()
             {
-                self.on_event(event);
+                self.on_event(event)?;
             }
             if !self.is_full()
                 && let Ok(arrived) = arrivals.try_recv()
@@ -136,10 +160,11 @@ impl Engine {
         self.dispatch(due);
     }
 
-    fn on_event(&mut self, event: Event) {
+    fn on_event(&mut self, event: Event) -> Result<(), Fatal> {
         self.group.inputs += 1;
         match event {
             Event::Input { agency, input, waiter, reply } => self.on_input(agency, *input, waiter, reply),
+            Event::Release(release) => return self.on_release(*release),
             Event::Look(look) => {
                 let release = look(&self.hosts);
                 self.group.replies.push(release);
@@ -154,6 +179,7 @@ impl Engine {
                 self.hosts.values_mut().for_each(|host| host.node.reconnected(now));
             }
         }
+        Ok(())
     }
 
     fn on_input(
@@ -166,14 +192,15 @@ impl Engine {
         let kind = kind_of_input(&input);
         let answer = match self.hosts.get_mut(&agency) {
             None => Err(Reason::AgencyNotHosted),
-            Some(host) => host.node.step(self.clock.now(), input).map(|answer| {
+            Some(host) => admitted(&self.pressure, self.caps, host, &input).and_then(|()| {
+                let answer = host.node.step(self.clock.now(), input)?;
                 let state = host.node.state();
                 let (id, sid, index, repeated) = match answer {
                     Answer::Done { track, sid, index, repeated } => (track, sid, index, repeated),
                     Answer::Noted(index) => (Digest::ZERO, Digest::ZERO, index, false),
                     Answer::Nothing => (Digest::ZERO, Digest::ZERO, state.next, false),
                 };
-                Done::about(state.track(&id), id, sid, index, repeated)
+                Ok(Done::about(state.track(&id), id, sid, index, repeated))
             }),
         };
         let (outcome, reason) = answer.as_ref().map_or_else(|r| ("refused", r.number()), |_| ("done", 0));
@@ -192,44 +219,16 @@ impl Engine {
     fn on_arrived(&mut self, arrived: Arrived) -> Result<(), Fatal> {
         let Arrived { from, to, envelopes, ack } = arrived;
         self.group.inputs += 1;
-        for Opened { bytes, arrival } in envelopes {
-            let Some(host) = self.hosts.get_mut(&to) else { continue };
-            let now = self.clock.now();
-            let stepped = arrival.and_then(|arrival| {
-                let (kind, before) = (arrival.statement.body.kind().name(), host.node.state().next);
-                self.metrics.received(kind, 1);
-                let answer = host.node.step(now, Input::Arrival(*arrival))?;
-                if host.node.state().next == before {
-                    self.metrics.duplicate(kind);
-                }
-                Ok(answer)
-            });
-            let Err(reason) = stepped else { continue };
-            if reason == Reason::Fenced {
-                // Its maker has forgotten it, and nothing stands behind it: it is no evidence of anything.
-                self.metrics.duplicate("fenced");
-                tracing::info!(%from, %to, "an envelope of an earlier incarnation is let go");
-                continue;
-            }
-            if reason == Reason::OwnStatementUnknown {
-                return Err(Fatal::RunsTwice(to));
-            }
-            self.metrics.quarantined(from.as_str(), reason.number());
-            tracing::warn!(%from, %to, reason = reason.number(), "an envelope is kept in quarantine");
-            let kept = Quarantined {
-                from: from.clone(),
-                reason,
-                sha256: chain::payload_hash(&bytes),
-                length: bytes.len() as u64,
-                at: now.wall,
-                // What the courier carried above every limit is kept as far as a record can hold it.
-                bytes: Some(Arc::from(&bytes[..bytes.len().min(BODY_LIMIT)])),
-            };
-            if host.node.step(now, Input::Quarantine(kept)).is_err() {
-                tracing::error!(%from, %to, "the quarantine for this peer is full: an envelope is dropped");
-            }
+        let bytes = envelopes.iter().map(|e| e.bytes.len() as u64).sum();
+        let mut leave = false;
+        for opened in envelopes {
+            leave |= self.take(&from, &to, opened)? == Taken::Left;
         }
-        self.group.acks.push(ack);
+        if leave {
+            self.left.leave(&to, &Some(from), bytes, ack, LATER);
+        } else {
+            self.group.acks.push(ack);
+        }
         Ok(())
     }
 
@@ -313,6 +312,10 @@ impl Engine {
     }
 }
 
+fn admitted(pressure: &Pressure, caps: Caps, host: &Host, input: &Input) -> Result<(), Reason> {
+    admit::input(pressure.level(), caps, host, input)
+}
+
 fn kind_of_input(input: &Input) -> &'static str {
     use lienthong_core::custody::command::Act;
     match input {
@@ -333,6 +336,7 @@ fn kind_of_input(input: &Input) -> &'static str {
         Input::Snapshot(_) => "snapshot",
         Input::Recover => "recover",
         Input::Greet => "greet",
+        Input::Settle(_) => "settle",
         Input::Trouble(..) => "trouble",
     }
 }

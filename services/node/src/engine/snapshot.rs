@@ -3,6 +3,7 @@
 use super::Hosts;
 use super::handle::Handle;
 use super::persist::Persisted;
+use super::pressure::{Level, Pressure};
 use lienthong_core::custody::state::State;
 use lienthong_core::node::Input;
 use lienthong_store::{Position, snapshots};
@@ -23,12 +24,14 @@ pub(crate) struct Taker {
     dir: PathBuf,
     handle: Handle,
     busy: Arc<AtomicBool>,
+    pressure: Arc<Pressure>,
 }
 
 impl Taker {
     /// `since` records were replayed at the start, and count.
-    pub(crate) fn new(dir: PathBuf, every: u64, since: u64, handle: Handle) -> Self {
-        Self { every, since, dir, handle, busy: Arc::default() }
+    pub(crate) fn new(every: u64, since: u64, handle: Handle, pressure: Arc<Pressure>) -> Self {
+        let dir = pressure.space().dir.clone();
+        Self { every, since, dir, handle, busy: Arc::default(), pressure }
     }
 
     /// The states to be kept with this commit, when it is time. Tracks are shared, so this copies little. A snapshot costs
@@ -37,7 +40,16 @@ impl Taker {
         self.since += records;
         let dossiers: usize = hosts.values().map(|h| h.node.state().tracks.len()).sum();
         let every = self.every.max(dossiers as u64 / DOSSIERS_PER_RECORD);
-        if self.since < every || self.busy.swap(true, Ordering::AcqRel) {
+        if self.since < every {
+            return None;
+        }
+        // It only makes the next start faster, and takes room that a decision may need.
+        if self.pressure.level() > Level::Ample {
+            self.since = 0;
+            self.pressure.snapshot_put_off();
+            return None;
+        }
+        if self.busy.swap(true, Ordering::AcqRel) {
             return None;
         }
         self.since = 0;
@@ -58,18 +70,27 @@ impl Taker {
             states,
         };
         let (dir, index) = (self.dir.clone(), file_index(persisted.end));
-        let (handle, busy) = (self.handle.clone(), self.busy.clone());
+        let (handle, busy, pressure) = (self.handle.clone(), self.busy.clone(), self.pressure.clone());
         tokio::spawn(async move {
-            let writing = move || snapshots::save(&dir, index, &snapshot::encode(&snapshot));
+            let looking = pressure.clone();
+            let writing = move || {
+                let saved = snapshots::save(&dir, index, &snapshot::encode(&snapshot));
+                // Want of room is the likeliest reason, and who begins something should hear of it now.
+                saved.inspect_err(|_| looking.look())
+            };
             match tokio::task::spawn_blocking(writing).await {
                 Ok(Ok(sha256)) => {
+                    pressure.snapshot_taken();
                     for agency in agencies {
                         if let Err(reason) = handle.input_in_turn(agency, Input::Snapshot(sha256)).await {
                             tracing::warn!(reason = reason.number(), "a snapshot could not be recorded");
                         }
                     }
                 }
-                Ok(Err(error)) => tracing::error!(%error, "a snapshot could not be written"),
+                Ok(Err(error)) => {
+                    pressure.snapshot_put_off();
+                    tracing::error!(%error, "a snapshot could not be written");
+                }
                 Err(error) => tracing::error!(%error, "writing a snapshot was cut off"),
             }
             busy.store(false, Ordering::Release);

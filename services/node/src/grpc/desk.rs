@@ -45,6 +45,9 @@ impl Desk {
         if self.applied.clone().caught_up().await {
             return Ok(());
         }
+        if self.applied.are_behind() {
+            return Err(Reason::StorageFull.into());
+        }
         let ending = self.stop.is_cancelled();
         Err(if ending { Reason::ShuttingDown } else { Reason::StorageFailed }.into())
     }

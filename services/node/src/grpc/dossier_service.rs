@@ -26,7 +26,7 @@ fn answer<T>(parsed: Parsed<T>) -> Answer<T> {
 }
 
 impl Desk {
-    fn acting(&self, act: &mut Option<v1::Act>) -> Parsed<Acting> {
+    pub(super) fn acting(&self, act: &mut Option<v1::Act>) -> Parsed<Acting> {
         let acting = Acting::parse(act.as_ref())?;
         self.known(acting.agency.clone(), "act.agency")?;
         // The digest of a request is taken without its key.

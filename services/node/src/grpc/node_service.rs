@@ -2,9 +2,11 @@
 
 use super::desk::Desk;
 use super::parse::{self, Parsed};
+use super::quarantine;
 use super::refusal::Refusal;
 use super::shape;
 use super::texts;
+use crate::engine::pressure::{Level, Pressure, Storage};
 use crate::engine::{Host, Hosts, rows};
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{AgencyId, LedgerIndex};
@@ -15,6 +17,7 @@ use lienthong_proto::v1;
 use lienthong_proto::v1::node_service_server::NodeService;
 use lienthong_runtime::Readiness;
 use lienthong_store::queues::{Queues, QueuesError, Table};
+use lienthong_wire::verify::Verifier;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +34,8 @@ pub(crate) struct Ops {
     pub(crate) readiness: Readiness,
     pub(crate) node_name: Arc<str>,
     pub(crate) report: Arc<[String]>,
+    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) verifier: Arc<Verifier>,
     pub(crate) started_at_ms: u64,
 }
 
@@ -57,6 +62,7 @@ impl Ops {
             agencies,
             start_report: self.report.to_vec(),
             started_at_ms: self.started_at_ms,
+            storage: Some(storage(&self.pressure.storage())),
         })
     }
 
@@ -111,6 +117,26 @@ impl Ops {
             read.await?.into_iter().filter_map(|(i, r)| shape_quarantined(i, r)).collect();
         let next_page_token = next(envelopes.last().map(|e| e.ledger_index), envelopes.len(), size);
         Ok(v1::ListQuarantineResponse { envelopes, next_page_token })
+    }
+}
+
+fn storage(storage: &Storage) -> v1::StorageStatus {
+    use v1::StorageLevel as L;
+    let room = storage.room;
+    v1::StorageStatus {
+        level: match storage.level {
+            Level::Ample => L::Ample,
+            Level::FinishingOnly => L::FinishingOnly,
+            Level::Out => L::Out,
+        } as i32,
+        since_ms: storage.since_ms,
+        left_bytes: room.map_or(0, |r| r.left),
+        used_bytes: room.map_or(0, |r| r.used),
+        free_bytes: room.map_or(0, |r| r.free),
+        limit_bytes: storage.limit.unwrap_or(0),
+        reserve_bytes: storage.reserve,
+        queues_behind: storage.queues_behind,
+        snapshots_put_off: storage.snapshots_put_off,
     }
 }
 
@@ -216,7 +242,7 @@ fn quarantined(host: &Host, after: Option<u64>, size: usize) -> Vec<LedgerIndex>
     all.into_iter().filter(|i| after.is_none_or(|a| i.0 > a)).take(size).collect()
 }
 
-fn shape_quarantined(index: LedgerIndex, record: Record) -> Option<v1::QuarantinedEnvelope> {
+pub(super) fn shape_quarantined(index: LedgerIndex, record: Record) -> Option<v1::QuarantinedEnvelope> {
     let Record::Quarantined(q) = record else { return None };
     Some(v1::QuarantinedEnvelope {
         ledger_index: index.0,
@@ -272,5 +298,26 @@ impl NodeService for Ops {
         r: Request<v1::ListQuarantineRequest>,
     ) -> Result<Response<v1::ListQuarantineResponse>, Status> {
         answer(self.quarantine(r.into_inner()).await)
+    }
+
+    async fn get_quarantined(
+        &self,
+        r: Request<v1::GetQuarantinedRequest>,
+    ) -> Result<Response<v1::GetQuarantinedResponse>, Status> {
+        answer(quarantine::get(self, r.into_inner()).await)
+    }
+
+    async fn release_quarantined(
+        &self,
+        r: Request<v1::ReleaseQuarantinedRequest>,
+    ) -> Result<Response<v1::ReleaseQuarantinedResponse>, Status> {
+        answer(quarantine::release(self, r.into_inner()).await)
+    }
+
+    async fn discard_quarantined(
+        &self,
+        r: Request<v1::DiscardQuarantinedRequest>,
+    ) -> Result<Response<v1::DiscardQuarantinedResponse>, Status> {
+        answer(quarantine::discard(self, r.into_inner()).await)
     }
 }

@@ -65,11 +65,8 @@ pub fn status(refusal: &Refusal) -> Status {
         let violation = PreconditionViolation::new(texts::name(*reason), "dossier", text.en);
         details.push(PreconditionFailure::new(vec![violation]).into());
     }
-    if matches!(
-        reason,
-        Reason::Overloaded | Reason::ShuttingDown | Reason::StorageFailed | Reason::Recovering
-    ) {
-        details.push(RetryInfo::new(Some(Duration::from_secs(1))).into());
+    if let Some(after) = retry_after(*reason) {
+        details.push(RetryInfo::new(Some(after)).into());
     }
     let message = match field {
         Some(field) => format!("{}: {field}: {}", texts::name(*reason), text.en),
@@ -78,13 +75,27 @@ pub fn status(refusal: &Refusal) -> Status {
     Status::with_error_details_vec(code, message, details)
 }
 
+/// When it is worth trying again with the same key: at once after a moment's trouble, later where somebody must act first.
+fn retry_after(reason: Reason) -> Option<Duration> {
+    match reason {
+        Reason::Overloaded | Reason::ShuttingDown | Reason::StorageFailed | Reason::Recovering => {
+            Some(Duration::from_secs(1))
+        }
+        Reason::StorageFull | Reason::PeerBacklog => Some(Duration::from_secs(30)),
+        _ => None,
+    }
+}
+
 /// The gRPC code of a reason.
 pub fn code(reason: Reason) -> Code {
     use Reason as R;
     match reason {
-        R::MessageTooLarge | R::Overloaded | R::CodesExhausted | R::EnvelopeTooLarge => {
-            Code::ResourceExhausted
-        }
+        R::MessageTooLarge
+        | R::Overloaded
+        | R::CodesExhausted
+        | R::EnvelopeTooLarge
+        | R::StorageFull
+        | R::PeerBacklog => Code::ResourceExhausted,
         R::FieldMissing
         | R::FieldTooLong
         | R::Undecodable
@@ -96,7 +107,7 @@ pub fn code(reason: Reason) -> Code {
         | R::TooManyItems
         | R::BadCursor
         | R::UnknownAgency => Code::InvalidArgument,
-        R::AgencyNotHosted | R::DossierNotFound => Code::NotFound,
+        R::AgencyNotHosted | R::DossierNotFound | R::NotInQuarantine => Code::NotFound,
         R::HandOffNotAllowed => Code::PermissionDenied,
         R::CodeInUse | R::IdempotencyConflict => Code::AlreadyExists,
         R::NotCustodian
@@ -124,7 +135,8 @@ pub fn code(reason: Reason) -> Code {
         | R::ContentMismatch
         | R::CancelByStranger
         | R::OwnStatementUnknown
-        | R::Fenced => Code::DataLoss,
+        | R::Fenced
+        | R::HandlerCrashed => Code::DataLoss,
         R::ShuttingDown | R::StorageFailed | R::Recovering => Code::Unavailable,
     }
 }

@@ -211,6 +211,10 @@ fn evidence(reason: Reason) -> (&'static str, &'static str) {
         Reason::CancelByStranger => {
             ("Yêu cầu thu hồi không phải của bên đã chuyển.", "The recall is not by the giver.")
         }
+        Reason::HandlerCrashed => (
+            "Xử lý gói tin này đã làm nút dừng ba lần. Gói tin được cách ly; hãy báo nhà cung cấp phần mềm.",
+            "Handling this envelope ended the node three times. It is kept aside; tell whoever maintains the software.",
+        ),
         Reason::EnvelopeTooLarge => ("Gói tin lớn quá giới hạn.", "The envelope is above the limit."),
         Reason::Fenced => (
             "Chứng từ thuộc một đời trước của nơi gửi, từ trước khi nơi đó khôi phục từ bản sao cũ, nên không còn hiệu lực.",
@@ -236,6 +240,18 @@ fn node(reason: Reason) -> (&'static str, &'static str) {
         Reason::Recovering => (
             "Nút vừa được khôi phục từ bản sao cũ và đang lấy lại từ các nơi những gì đã mất. Chỉ tiếp nhận hồ sơ mới; hãy gửi lại sau (`lienthong status` cho biết đang chờ ai).",
             "The node was restored from an old copy and is collecting from its peers what it lost. Only new dossiers are taken in; try again later (`lienthong status` says who is waited for).",
+        ),
+        Reason::StorageFull => (
+            "Đĩa của nút sắp đầy: nút không nhận việc mới; tiếp nhận, từ chối, thu hồi và trả kết quả vẫn làm được. Hãy báo quản trị, rồi gửi lại với cùng khóa chống lặp.",
+            "The node's disk is nearly full: nothing new is begun; accepting, refusing, recalling and returning results still work. Tell the operator, and try again with the same key.",
+        ),
+        Reason::PeerBacklog => (
+            "Đang có quá nhiều chứng từ chờ nơi nhận này. Hãy chờ nơi nhận hoạt động lại, rồi gửi lại với cùng khóa chống lặp.",
+            "Too much waits for this receiver already. Wait until it works again, and try again with the same key.",
+        ),
+        Reason::NotInQuarantine => (
+            "Không có gói tin này trong khu cách ly: số sai, đã cho xử lý lại hoặc đã bỏ.",
+            "There is no such envelope in quarantine: the number is wrong, or it was released or discarded.",
         ),
         _ => (
             "Nút không ghi được dữ liệu và đã dừng. Không rõ yêu cầu đã ghi hay chưa: hãy gửi lại với cùng khóa chống lặp sau khi khắc phục.",

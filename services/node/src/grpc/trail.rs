@@ -196,9 +196,14 @@ pub(crate) async fn reading<T: Send + 'static>(
     read: impl FnOnce(&Records) -> Result<T, crate::engine::records::ReadError> + Send + 'static,
 ) -> Parsed<T> {
     let records = desk.records.clone();
-    desk.queues_level().await?;
+    // While the rows are behind, what is read may still be known: to decide, an officer has to read.
+    let behind = desk.applied.are_behind();
+    if !behind {
+        desk.queues_level().await?;
+    }
     match tokio::task::spawn_blocking(move || read(&records)).await {
         Ok(Ok(read)) => Ok(read),
+        Ok(Err(_)) if behind => Err(Refusal::from(Reason::StorageFull)),
         Ok(Err(error)) => {
             tracing::error!(%error, "a record cannot be read");
             Err(Refusal::from(Reason::StorageFailed))

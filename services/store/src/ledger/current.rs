@@ -1,6 +1,7 @@
 //! The segment that is being written, and the one that comes after it.
 
 use super::segments;
+use crate::space::Space;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -53,20 +54,38 @@ pub(crate) enum Next {
 
 impl Next {
     /// Begins the preparation in the background. When no thread can be had it is done at the roll-over.
-    pub(crate) fn begin(&mut self, dir: &Path, number: u32, len: u64) {
+    pub(crate) fn begin(&mut self, dir: &Path, number: u32, len: u64, space: Option<&Space>) {
         if !matches!(self, Next::None) {
             return;
         }
-        let dir = dir.to_owned();
+        let (dir, space) = (dir.to_owned(), space.cloned());
         let thread = std::thread::Builder::new().name("ledger-prepare".into());
-        match thread.spawn(move || segments::prepare(&dir, number, len)) {
+        match thread.spawn(move || segments::prepare(&dir, number, len, space.as_ref())) {
             Ok(handle) => *self = Next::Preparing(handle),
             Err(error) => tracing::warn!(%error, "cannot start a thread to prepare the next segment"),
         }
     }
 
+    /// Takes note of a preparation that ended; the error of one that failed.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
+        match std::mem::replace(self, Next::None) {
+            Next::Preparing(handle) if handle.is_finished() => {
+                handle.join().map_err(|_| io::Error::other("the preparation panicked"))??;
+                *self = Next::Ready;
+            }
+            other => *self = other,
+        }
+        Ok(())
+    }
+
     /// Waits for the preparation, or does it now.
-    pub(crate) fn finish(&mut self, dir: &Path, number: u32, len: u64) -> io::Result<()> {
+    pub(crate) fn finish(
+        &mut self,
+        dir: &Path,
+        number: u32,
+        len: u64,
+        space: Option<&Space>,
+    ) -> io::Result<()> {
         match std::mem::replace(self, Next::None) {
             Next::Ready => return Ok(()),
             Next::Preparing(handle) => match handle.join() {
@@ -78,7 +97,7 @@ impl Next {
             },
             Next::None => {}
         }
-        segments::prepare(dir, number, len)
+        segments::prepare(dir, number, len, space)
     }
 
     /// Waits for the thread, so that nothing is written after the ledger is gone.

@@ -10,27 +10,33 @@ mod open;
 #[cfg(test)]
 mod poison_test;
 mod reader;
+mod room;
 pub(crate) mod segments;
+mod spare;
 mod survey;
 pub(crate) mod walk;
 
 pub use open::{Cut, OpenReport, ScanFrom};
 pub use reader::{Reader, Scan};
+pub use room::Footing;
 
 use crate::error::StoreError;
 use crate::format::{BODY_FRAME, HEADER, PAGE, ZEROS};
 use crate::position::Position;
 use crate::record::NewRecord;
+use crate::space::Space;
 use current::{Current, Next};
 use encode::Place;
 use header::{CommitHeader, Kind, SegmentHeader, StoreId};
 use lienthong_core::durable::Durable;
 use lienthong_core::ids::{AgencyId, Digest, Head};
+use spare::Spare;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The ledger, open for writing.
 #[derive(Debug)]
@@ -41,6 +47,10 @@ pub struct Ledger {
     store: StoreId,
     current: Current,
     next: Next,
+    /// When preparing the next segment last failed.
+    next_failed: Option<Instant>,
+    spare: Spare,
+    space: Option<Space>,
     seq: u64,
     physical: Digest,
     heads: BTreeMap<AgencyId, Head>,
@@ -97,9 +107,7 @@ impl Ledger {
         let durable = Durable::attest(encoded.heads.into_iter().collect());
         self.buffer = buffer;
         self.shared.set_end(self.end_position());
-        if u64::from(self.current.offset) * 2 >= self.current.len {
-            self.next.begin(&self.shared.dir, self.current.number + 1, self.segment_len);
-        }
+        self.tend();
         Ok(Appended { durable, positions })
     }
 
@@ -111,8 +119,11 @@ impl Ledger {
             return Ok(());
         }
         if !self.current.has_room(PAGE as u64) {
-            // The header of a segment is as good a proof.
-            return self.roll();
+            // The header of a segment is as good a proof. On a full disk there is none until there is room.
+            return match self.roll() {
+                Err(StoreError::Prepare(_)) => Ok(()),
+                rolled => rolled,
+            };
         }
         let place = self.place();
         let mark = CommitHeader {
@@ -199,7 +210,7 @@ impl Ledger {
     /// Goes on in the next segment. Its header is durable before a commit is written behind it.
     fn roll(&mut self) -> Result<(), StoreError> {
         let number = self.current.number + 1;
-        self.next.finish(&self.shared.dir, number, self.segment_len).map_err(StoreError::Prepare)?;
+        self.next_or_spare(number).map_err(StoreError::Prepare)?;
         self.next = Next::Ready;
         let path = segments::path(&self.shared.dir, number);
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(StoreError::Prepare)?;
@@ -239,6 +250,7 @@ impl Ledger {
 impl Drop for Ledger {
     fn drop(&mut self) {
         self.next.wait();
+        self.spare.reap();
     }
 }
 

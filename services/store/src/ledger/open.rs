@@ -4,6 +4,7 @@ use super::current::{Current, Next};
 use super::header::StoreId;
 use super::reader::Shared;
 use super::segments::{self, FirstPage, Segment};
+use super::spare::Spare;
 use super::walk::{Step, Torn, Walk};
 use super::{Ledger, body, page_of};
 use crate::config::Config;
@@ -125,6 +126,8 @@ impl Ledger {
 
     fn standing(config: &Config, walk: Walk, marked: bool) -> Result<Self, OpenError> {
         let next = next_segment(&walk.dir, walk.segment.number + 1, config.segment_len())?;
+        let spare = Spare::find(&walk.dir, config.segment_len(), config.space.as_ref())
+            .map_err(io("look for the spare segment"))?;
         let path = segments::path(&walk.dir, walk.segment.number);
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(io("open the segment"))?;
         let end = walk.position();
@@ -137,6 +140,9 @@ impl Ledger {
             store: walk.header.store,
             current,
             next,
+            next_failed: None,
+            spare,
+            space: config.space.clone(),
             seq: walk.seq,
             physical: walk.physical,
             heads: walk.heads,

@@ -4,6 +4,7 @@ use super::header::{SegmentHeader, StoreId};
 use crate::error::{Fault, Wrong};
 use crate::files;
 use crate::format::{PAGE, is_zero};
+use crate::space::Space;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -49,8 +50,9 @@ pub(crate) fn remove_temporary(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a segment of zeros, durable before it appears under its name.
-pub(crate) fn prepare(dir: &Path, number: u32, len: u64) -> io::Result<()> {
+/// Creates a segment of zeros, durable before it appears under its name. A limit is a full disk.
+pub(crate) fn prepare(dir: &Path, number: u32, len: u64, space: Option<&Space>) -> io::Result<()> {
+    space.map_or(Ok(()), |space| space.admit(len))?;
     files::create_whole(dir, &name(number), |file| files::write_zeros(file, len))
 }
 

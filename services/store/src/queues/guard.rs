@@ -2,7 +2,9 @@
 
 use super::rows::{MARK_KEY, Mark};
 use crate::files;
-use std::fs::{File, TryLockError};
+use nix::errno::Errno;
+use nix::fcntl::FallocateFlags;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +29,8 @@ pub(crate) struct Db {
     /// Its file. The system tells a failed write once to everyone who had the file open by then: also when sled's own
     /// thread met it first and told nobody.
     file: Arc<File>,
+    /// The same for reserving room, which needs a handle that may write.
+    writable: Arc<File>,
 }
 
 impl Deref for Db {
@@ -94,8 +98,10 @@ pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Db, String> {
             .open()
     });
     let sled = Some(opened?);
-    let file = File::open(folder.join("db")).map_err(|e| e.to_string())?;
-    Ok(Db { sled, file: Arc::new(file) })
+    let path = folder.join("db");
+    let file = File::open(&path).map_err(|e| e.to_string())?;
+    let writable = OpenOptions::new().write(true).open(&path).map_err(|e| e.to_string())?;
+    Ok(Db { sled, file: Arc::new(file), writable: Arc::new(writable) })
 }
 
 /// Reads all rows and tells whether they are exactly those the mark was written with.
@@ -128,6 +134,48 @@ pub(crate) fn prove(db: &sled::Db) -> Result<Mark, String> {
 pub(crate) fn flush(db: &Db) -> Result<(), String> {
     guarded(|| db.flush())?;
     db.file.sync_data().map_err(|e| e.to_string())
+}
+
+/// Room kept for sled behind the end of its file, in bytes: it writes half a megabyte at a time, several times what it is
+/// given, and after one write that fails it takes nothing more.
+const AHEAD: u64 = 16 << 20;
+/// With less than this it is given nothing more.
+const AHEAD_MIN: u64 = 4 << 20;
+
+/// Sees to it that what is written next finds room: blocks behind the end of the file, which nobody else can take.
+pub(crate) fn secure_room(db: &Db) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = db.file.metadata()?;
+    let ahead = (meta.blocks() * 512).saturating_sub(meta.len());
+    if ahead >= AHEAD / 2 {
+        return Ok(());
+    }
+    let (from, len) = (meta.len() as i64, AHEAD as i64);
+    match nix::fcntl::fallocate(&db.writable, FallocateFlags::FALLOC_FL_KEEP_SIZE, from, len) {
+        Ok(()) => Ok(()),
+        Err(Errno::EOPNOTSUPP) => enough_free(db),
+        Err(_) if ahead >= AHEAD_MIN => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Where room cannot be reserved it is only looked for.
+fn enough_free(db: &Db) -> io::Result<()> {
+    let disk = nix::sys::statvfs::fstatvfs(&*db.file)?;
+    let free = disk.blocks_available() * disk.fragment_size();
+    if free >= AHEAD { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+}
+
+/// Removes all copies that were set aside, where the disk is full: they are of less use than their room.
+pub(crate) fn give_up_damaged(dir: &Path) -> io::Result<()> {
+    let disk = nix::sys::statvfs::statvfs(dir)?;
+    if disk.blocks_available() * disk.fragment_size() >= AHEAD {
+        return Ok(());
+    }
+    for number in damaged(dir)? {
+        std::fs::remove_dir_all(dir.join(format!("queues.damaged-{number}")))?;
+    }
+    files::sync_dir(dir)
 }
 
 /// Moves the folder to `queues.damaged-<n>` and removes all but the newest such copies.

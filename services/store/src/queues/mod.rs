@@ -75,6 +75,9 @@ pub enum QueuesError {
     /// sled failed or panicked: [`Queues::reset`] and fill them from the ledger.
     #[error("the queues are broken: {0}")]
     Broken(String),
+    /// The disk has no room for more rows. Nothing was changed.
+    #[error("no room for the queues")]
+    NoRoom(#[source] io::Error),
     /// Something about the files.
     #[error("cannot {attempted}")]
     Io {
@@ -153,6 +156,11 @@ impl Queues {
         });
         *standing = applied.map_err(QueuesError::Broken)?;
         Ok(())
+    }
+
+    /// Sees to it that the next changes find room on the disk: sled takes nothing more after a write that failed.
+    pub fn secure_room(&self) -> Result<(), QueuesError> {
+        guard::secure_room(&self.db()).map_err(QueuesError::NoRoom)
     }
 
     /// The value of a key.
@@ -239,7 +247,17 @@ fn open_proven(folder: &Path, cache_bytes: u64) -> Result<(Db, Mark), String> {
 fn start_anew(dir: &Path, cache_bytes: u64) -> Result<(Db, PathBuf), QueuesError> {
     let folder = folder(dir);
     let moved_to = guard::move_aside(dir, &folder).map_err(io_error("move the queues aside"))?;
-    let db = guard::open(&folder, cache_bytes).map_err(QueuesError::Broken)?;
+    let db = guard::open(&folder, cache_bytes).or_else(|_| {
+        // On a full disk there is room where the damaged ones are.
+        guard::give_up_damaged(dir)
+            .and_then(|()| match std::fs::remove_dir_all(&folder) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            })
+            .map_err(|e| e.to_string())?;
+        guard::open(&folder, cache_bytes)
+    });
+    let db = db.map_err(QueuesError::Broken)?;
     files::sync_dir(&folder).map_err(io_error("sync the queues' folder"))?;
     Ok((db, moved_to))
 }

@@ -165,6 +165,7 @@ fn of_track(record: Record, track: TrackId) -> Result<Option<StatementRecord>, W
         Record::ContentRead { .. }
         | Record::Opened { .. }
         | Record::Quarantined(_)
+        | Record::QuarantineSettled(_)
         | Record::SnapshotTaken { .. } => Err(What::Foreign),
     }
 }

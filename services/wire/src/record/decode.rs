@@ -6,10 +6,13 @@ use crate::limits;
 use crate::statement::{agency, digest, officer, parse, type_name};
 use crate::verify::{check, decode_proof};
 use bytes::Bytes;
-use lienthong_core::ids::{Incarnation, WallMs};
+use lienthong_core::ids::{Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits::KEY_BYTES;
 use lienthong_core::reason::Reason;
-use lienthong_core::record::{CommandRef, Origin, Quarantined, Record, StatementRecord, TraceContext};
+use lienthong_core::record::{
+    CommandRef, Origin, QuarantineSettled, Quarantined, Record, Settling, StatementRecord, TraceContext,
+};
+use lienthong_core::statement::Officer;
 use lienthong_proto::v1;
 use prost::Message;
 use std::sync::Arc;
@@ -45,16 +48,14 @@ pub fn decode_record(payload: Bytes, proof: &[u8], body: Option<Arc<[u8]>>) -> R
         }),
         v1::record::Fact::Statement(m) => statement(m, proof, body).map(Record::Statement),
         v1::record::Fact::Quarantined(m) => quarantined(m, body).map(Record::Quarantined),
+        v1::record::Fact::QuarantineSettled(m) => settled(m).map(Record::QuarantineSettled),
         v1::record::Fact::SnapshotTaken(m) => Ok(Record::SnapshotTaken {
             sha256: digest(&m.sha256).map_err(|_| RecordError::Field("sha256"))?,
             at: WallMs(m.at_ms),
         }),
         v1::record::Fact::ContentRead(m) => Ok(Record::ContentRead {
             track: digest(&m.track).map_err(|_| RecordError::Field("track"))?,
-            officer: m
-                .officer
-                .ok_or(RecordError::Field("officer"))
-                .and_then(|o| officer(o).map_err(|_| RecordError::Field("officer")))?,
+            officer: some_officer(m.officer)?,
             purpose: m.purpose,
             at: WallMs(m.at_ms),
         }),
@@ -106,6 +107,27 @@ fn command(m: v1::CommandRef) -> Result<CommandRef, RecordError> {
         return Err(RecordError::Field("command"));
     }
     Ok(CommandRef { key: m.key.into(), digest })
+}
+
+fn some_officer(m: Option<v1::Officer>) -> Result<Officer, RecordError> {
+    let wrong = RecordError::Field("officer");
+    m.ok_or(wrong).and_then(|o| officer(o).map_err(|_| wrong))
+}
+
+fn settled(m: v1::QuarantineSettled) -> Result<QuarantineSettled, RecordError> {
+    let settling = match v1::Settling::try_from(m.settling) {
+        Ok(v1::Settling::Released) => Settling::Released,
+        Ok(v1::Settling::Discarded) => Settling::Discarded,
+        Ok(v1::Settling::Unspecified) | Err(_) => return Err(RecordError::Field("settling")),
+    };
+    Ok(QuarantineSettled {
+        index: LedgerIndex(m.ledger_index),
+        settling,
+        officer: some_officer(m.officer)?,
+        why: m.why,
+        command: m.command.ok_or(RecordError::Field("command")).and_then(command)?,
+        at: WallMs(m.at_ms),
+    })
 }
 
 fn quarantined(m: v1::Quarantined, bytes: Option<Arc<[u8]>>) -> Result<Quarantined, RecordError> {

@@ -3,7 +3,9 @@
 use crate::envelope::trace;
 use crate::statement::{hash, of_officer, type_name};
 use bytes::Bytes;
-use lienthong_core::record::{CommandRef, Origin, Quarantined, Record, StatementRecord};
+use lienthong_core::record::{
+    CommandRef, Origin, QuarantineSettled, Quarantined, Record, Settling, StatementRecord,
+};
 use lienthong_proto::v1;
 use prost::Message;
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub fn encode_record(record: &Record) -> EncodedRecord {
             body = q.bytes.clone();
             v1::record::Fact::Quarantined(quarantined(q))
         }
+        Record::QuarantineSettled(s) => v1::record::Fact::QuarantineSettled(settled(s)),
         Record::SnapshotTaken { sha256, at } => {
             v1::record::Fact::SnapshotTaken(v1::SnapshotTaken { sha256: hash(*sha256), at_ms: at.0 })
         }
@@ -71,6 +74,20 @@ fn statement(s: &StatementRecord) -> v1::StatementRecord {
 
 fn command(c: &CommandRef) -> v1::CommandRef {
     v1::CommandRef { key: c.key.as_ref().into(), digest: hash(c.digest) }
+}
+
+fn settled(s: &QuarantineSettled) -> v1::QuarantineSettled {
+    v1::QuarantineSettled {
+        ledger_index: s.index.0,
+        settling: match s.settling {
+            Settling::Released => v1::Settling::Released,
+            Settling::Discarded => v1::Settling::Discarded,
+        } as i32,
+        officer: Some(of_officer(&s.officer)),
+        why: s.why.clone(),
+        command: Some(command(&s.command)),
+        at_ms: s.at.0,
+    }
 }
 
 fn quarantined(q: &Quarantined) -> v1::Quarantined {

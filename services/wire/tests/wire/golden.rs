@@ -73,7 +73,7 @@ fn golden_envelope() {
 
 #[test]
 fn golden_records() {
-    let names = ["opened", "quarantined", "snapshot_taken", "content_read"];
+    let names = ["opened", "quarantined", "snapshot_taken", "content_read", "quarantine_settled"];
     for (name, record) in names.into_iter().zip(crate::records::each_other_kind()) {
         let EncodedRecord { payload, proof, body } = encode_record(&record);
         let kept = golden(&format!("record.{name}.v1"), &payload);

@@ -1,10 +1,12 @@
 //! Ledger records other than statements, and what replay refuses.
 
 use crate::fixture::{directory, hash, id, note, simple};
-use lienthong_core::ids::{Incarnation, WallMs};
+use lienthong_core::ids::{Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits::KEY_BYTES;
 use lienthong_core::reason::Reason;
-use lienthong_core::record::{Origin, Quarantined, Record, StatementRecord};
+use lienthong_core::record::{
+    CommandRef, Origin, QuarantineSettled, Quarantined, Record, Settling, StatementRecord,
+};
 use lienthong_core::statement::Officer;
 use lienthong_proto::v1;
 use lienthong_wire::keys::KeyRing;
@@ -27,7 +29,20 @@ pub(crate) fn each_other_kind() -> Vec<Record> {
             bytes: Some(Arc::from(&b"junk"[..])),
         }),
         Record::SnapshotTaken { sha256: hash(4), at },
-        Record::ContentRead { track: hash(1), officer, purpose: "Thẩm định hồ sơ".into(), at },
+        Record::ContentRead {
+            track: hash(1),
+            officer: officer.clone(),
+            purpose: "Thẩm định hồ sơ".into(),
+            at,
+        },
+        Record::QuarantineSettled(QuarantineSettled {
+            index: LedgerIndex(7),
+            settling: Settling::Discarded,
+            officer,
+            why: "Gửi nhầm".into(),
+            command: CommandRef { key: "bo-7".into(), digest: hash(6) },
+            at,
+        }),
     ]
 }
 
