@@ -25,8 +25,8 @@ const PULL_MESSAGES: usize = 1000;
 const PULL_BYTES: usize = 1 << 20;
 /// How long one pull request lives on the server.
 const PULL_EXPIRES: Duration = Duration::from_secs(20);
-/// Two missed heartbeats mean trouble: found within four seconds.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Two missed heartbeats mean trouble: found within ten seconds, in which the largest message comes over a bad line.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the server is asked what waits, for the status and the watchdog.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Messages waiting and none delivered for so long: the consumer has stalled. Longer than a new cluster leader takes.
@@ -92,9 +92,10 @@ impl Pump {
                     .await
                 {
                     Ok(made) => {
-                        self.note_made(&made, made_before, existing);
+                        self.note_made(&made, made_before);
                         made_before = true;
-                        existing = Consumer::Keep;
+                        // What the pull that ended had in hand is delivered again at once, not when its ack is late.
+                        existing = Consumer::Reopen;
                         told(&mut ready);
                         let started = Instant::now();
                         let end = self.pull(&made.consumer, epoch).await;
@@ -125,11 +126,11 @@ impl Pump {
         }
     }
 
-    fn note_made(&self, made: &setup::Ready, before: bool, existing: Consumer) {
+    fn note_made(&self, made: &setup::Ready, before: bool) {
         if made.stream_made {
             self.shared.generation.fetch_add(1, Relaxed);
         }
-        if before && existing == Consumer::Keep && (made.stream_made || made.consumer_made) {
+        if before && (made.stream_made || made.consumer_made) {
             self.shared.repairs.fetch_add(1, Relaxed);
             tracing::warn!(agency = %self.shared.agency, stream = made.stream_made, "lost mailbox made anew");
         }

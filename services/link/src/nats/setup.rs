@@ -28,8 +28,6 @@ pub(super) struct Ready {
 /// What to do with a consumer that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consumer {
-    /// Go on with it.
-    Keep,
     /// Whoever held its unacknowledged deliveries is gone: begin anew, so that nobody waits for the ack to be late.
     Reopen,
     /// It has stalled: begin anew.
@@ -62,10 +60,10 @@ pub(super) async fn ensure(
         }
         Err(e) => return Err(format!("looking for the stream: {e}")),
     };
-    if !stream_made && existing != Consumer::Keep {
+    let found = !stream_made && stream.consumer_info(CONSUMER).await.is_ok();
+    if found {
         clear(&stream, existing).await?;
     }
-    let found = !stream_made && stream.consumer_info(CONSUMER).await.is_ok();
     let consumer = match stream.create_consumer(consumer_config()).await {
         Ok(consumer) => consumer,
         // One of another making cannot be changed into ours.
