@@ -66,6 +66,7 @@ fn mutant(text: &str) -> Result<Mutant, String> {
 fn main() -> ExitCode {
     let args = Args::parse();
     let config = Config {
+        copies: true,
         steps: args.steps,
         dossiers: args.dossiers,
         clocks: if args.right_clocks { Clocks::Right } else { Clocks::Wild },

@@ -24,6 +24,9 @@ impl World {
         let nodes = self.places.len() as u64;
         let (n, other) = (stream.below(nodes) as usize, stream.below(nodes) as usize);
         let (back, both) = (stream.chance(450), stream.chance(300));
+        if !self.config.copies {
+            return Ok(());
+        }
         if !back {
             self.copy(n);
             return Ok(());

@@ -27,6 +27,8 @@ pub struct Config {
     pub steps: u64,
     /// Dossiers.
     pub dossiers: usize,
+    /// Whether old copies are put back.
+    pub copies: bool,
     /// Whether clocks lie.
     pub clocks: Clocks,
     /// A rule left out.
@@ -37,7 +39,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { steps: 6_000, dossiers: 50, clocks: Clocks::Wild, mutant: Mutant::None, aloud: Aloud::No }
+        Self {
+            steps: 6_000,
+            dossiers: 50,
+            copies: true,
+            clocks: Clocks::Wild,
+            mutant: Mutant::None,
+            aloud: Aloud::No,
+        }
     }
 }
 

@@ -110,7 +110,7 @@ async fn what_cannot_be_decoded_is_told_clearly() {
     let before = rig.sizes().await;
     let mut channel = rig.channel("xa");
     let (methods, mut faults) = (methods(), Vec::new());
-    assert_eq!(methods.len(), 19, "{methods:?}");
+    assert_eq!(methods.len(), 22, "{methods:?}");
     for method in &methods {
         // GetStatus asks nothing, so it has no text.
         let texts = if method.ends_with("/GetStatus") { Vec::new() } else { texts(method) };

@@ -28,15 +28,15 @@ pub(crate) enum Plot {
 }
 
 impl Journey {
-    /// A fresh province; `victim` is killed after its n-th commit, where n is the run. Run 0 is the clean one.
-    pub(crate) fn begin(nats: &str, run: u64, victim: usize) -> Self {
+    /// A fresh province, one of its own for each `run`; `victim` is killed after its `kill`-th commit. 0 is never.
+    pub(crate) fn begin(nats: &str, run: u64, kill: u64, victim: usize) -> Self {
         let names = [format!("a{run}"), format!("b{run}")];
         let province = Province::lay_out(nats, &[&[names[0].as_str()], &[names[1].as_str()]]);
         let mut journey = Self { province, names, kills: Vec::new() };
         for who in 0..2 {
             let mut env = BTreeMap::new();
-            if who == victim && run > 0 {
-                env.insert("LIENTHONG_KILL_AFTER_COMMIT", run.to_string());
+            if who == victim && kill > 0 {
+                env.insert("LIENTHONG_KILL_AFTER_COMMIT", kill.to_string());
             }
             journey.province.node(&journey.names[who]).spawn(&env);
         }
