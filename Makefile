@@ -42,13 +42,14 @@ fmt: ## format
 sim: ## the simulator: make sim SEED=7 STEPS=4000, or ARGS='--seeds 0..500'
 	$(CARGO) run --release -p lienthong-sim -- $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-soak: tools ## the long runs: model, power cuts, disks, floods, cluster, recovery, simulator; prints their verdicts
+soak: tools ## the long runs: model, power cuts, disks, floods, cluster, recovery, scale, simulator; prints their verdicts
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test model -- --nocapture
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test power_cut -- --nocapture
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test disk_full -- --nocapture
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --release --test flood -- --nocapture
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test cluster -- --nocapture --test-threads=1
 	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test recovery -- --nocapture
+	LIENTHONG_SOAK=1 $(CARGO) test --release -p lienthong-tests --test scale -- --nocapture --test-threads=1
 	$(CARGO) run --release -p lienthong-sim -- --seeds 0..20000
 
 bench: tools ## ledger against raw appends, and hand-offs end to end, in one run

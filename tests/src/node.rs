@@ -5,6 +5,7 @@ use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -108,9 +109,13 @@ impl NodeProcess {
     /// # Errors
     /// When it ended.
     pub async fn ready(&mut self) -> Result<(), Ended> {
+        self.ready_within(BOUND).await
+    }
+
+    async fn ready_within(&mut self, bound: Duration) -> Result<(), Ended> {
         let mut health = HealthClient::new(self.channel());
         let what = format!("{} is ready", self.name);
-        let ended = eventually(BOUND, &what, async || {
+        let ended = eventually(bound, &what, async || {
             if let Some(status) = self.ended() {
                 return Some(Err(status));
             }
@@ -126,10 +131,33 @@ impl NodeProcess {
     /// # Panics
     /// When it does not become ready.
     pub async fn start(&mut self) {
+        self.start_within(BOUND).await;
+    }
+
+    /// The same with another bound.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn start_within(&mut self, bound: Duration) {
         self.spawn(&BTreeMap::new());
-        if let Err(ended) = self.ready().await {
+        if let Err(ended) = self.ready_within(bound).await {
             panic!("{} ended at start ({}):\n{}", self.name, ended.status, ended.log);
         }
+    }
+
+    /// Memory of the process that is in use now and the most that ever was, in bytes: VmRSS and VmHWM.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn memory(&self) -> (u64, u64) {
+        let pid = self.child.as_ref().and_then(Child::id).expect("a running node");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default()
+                << 10
+        };
+        (field("VmRSS"), field("VmHWM"))
     }
 
     /// How it ended, when it has; then it can be started again.

@@ -37,8 +37,9 @@ pub enum Word {
     },
     /// Answer to a FENCE, durable before it is said.
     Fenced {
-        /// The incarnation asked for.
-        incarnation: Incarnation,
+        /// The FENCE that is answered: a copy that is put back twice asks for one incarnation twice, and an answer to the
+        /// first is none to the second.
+        fence: Sid,
         /// Whether the fence stands here; not where as high a one was known.
         taken: bool,
         /// The highest other incarnation of the asker known here.
@@ -47,13 +48,18 @@ pub enum Word {
         recovering: bool,
     },
     /// "My fence stands at every peer", for those who recover at the same time.
-    Stands,
+    Stands {
+        /// The FENCE.
+        fence: Sid,
+    },
     /// "This I know of the tracks you have part in": what differs is to be given back.
     Ask(Ask),
     /// One track given back, with its statements as the certificate beside it.
     Given(Given),
     /// "I act again, and vouch for these statements of earlier incarnations."
     Resumed {
+        /// The FENCE with which the recovery began.
+        fence: Sid,
         /// Sids of own statements.
         vouched: Vec<Sid>,
         /// Whether the recovery ends with it.
@@ -68,6 +74,8 @@ pub enum Word {
 /// One part of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
+    /// Of this start of the asker, repeated in the answers: what was given to an earlier one was numbered otherwise.
+    pub nonce: Nonce,
     /// Attempt; answers to earlier ones do not count.
     pub round: u32,
     /// Part, from 1.
@@ -94,8 +102,8 @@ pub struct Known {
 /// One answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// Of the asker.
-    pub incarnation: Incarnation,
+    /// Of the question.
+    pub nonce: Nonce,
     /// Round of the question.
     pub round: u32,
     /// Which answer, from 1.
@@ -113,8 +121,10 @@ pub struct Given {
 pub struct Recovery {
     /// The new incarnation.
     pub incarnation: Incarnation,
-    /// The FENCE that asks for it.
+    /// Where the FENCE is that asks for it.
     pub fence: LedgerIndex,
+    /// Its sid.
+    pub sid: Sid,
     /// Size of the ledger when the recovery began.
     pub kept: u64,
     /// When, by this node's clock.
@@ -150,6 +160,8 @@ pub struct Pin {
 pub struct Memory {
     /// This node's own recovery, while it lasts.
     pub recovery: Option<Recovery>,
+    /// The FENCE of this node's last recovery, ended or not.
+    pub last_fence: Option<Sid>,
     /// Own answers before this place were given by an earlier incarnation: peers do not listen to them.
     pub answers_from: LedgerIndex,
     /// Day (`yymmdd`) of the last recovery and the number that codes of that day begin above: what was issued and

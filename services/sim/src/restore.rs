@@ -17,6 +17,9 @@ use lienthong_core::statement::{Body, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The agency that is never put back.
+const REMEMBERS: usize = 0;
+
 impl World {
     /// Copies a disk away, or puts a copy back; sometimes two at once.
     pub(crate) fn strike_copy(&mut self) -> Sound {
@@ -45,6 +48,11 @@ impl World {
 
     /// A node comes back from its copy. Its operator says so, or the anchor does; both are the same to it.
     fn put_back(&mut self, n: usize) -> Sound {
+        // One agency remembers: where all have forgotten an incarnation, nobody can tell that it was, and what is still on
+        // its way from it passes every fence (ARCHITECTURE.md 9).
+        if n == REMEMBERS {
+            return Ok(());
+        }
         let Some(copy) = self.places[n].copy.clone() else { return Ok(()) };
         if self.places[n].node.is_some() {
             self.crash(n, Remains::Nothing, "loses its disk")?;

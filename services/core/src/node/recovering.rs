@@ -58,9 +58,10 @@ impl<C: Codec> Node<C> {
     /// A recovery that is under way asks from its beginning; what was given back is in the ledger.
     pub(super) fn ask_anew(&mut self, now: Now) {
         let Some(recovery) = self.state.memory.recovery else { return };
+        self.round = self.asking.as_ref().map_or(self.round, Asking::round);
         let me = &self.state.me;
         let peers = self.directory.agencies.keys().filter(|id| *id != me).cloned();
-        self.asking = Some(Asking::new(recovery.incarnation, peers, now.mono));
+        self.asking = Some(Asking::new((recovery.sid, self.nonce, self.round), peers, now.mono));
     }
 
     /// Tells every peer from where this node starts.
@@ -94,8 +95,10 @@ impl<C: Codec> Node<C> {
                 return Err(Reason::MalformedStatement);
             }
             Word::Fence { incarnation, .. } => self.fenced_by(now, arrival, *incarnation, fence),
-            Word::Fenced { incarnation, taken, held, recovering } => {
-                if self.state.memory.recovery.is_none_or(|r| r.incarnation != *incarnation) {
+            // What a peer said before its own recovery, it may have forgotten.
+            _ if claim.incarnation < min => return Ok(Answer::Nothing),
+            Word::Fenced { fence, taken, held, recovering } => {
+                if self.state.memory.recovery.is_none_or(|r| r.sid != *fence) {
                     return Ok(Answer::Nothing);
                 }
                 if claim.incarnation > min && !recovering {
@@ -106,12 +109,14 @@ impl<C: Codec> Node<C> {
                     _ => drop(self.fence_above(now, *held)),
                 }
             }
-            _ if claim.incarnation < min => return Ok(Answer::Nothing),
-            Word::Stands => match self.asking.as_mut() {
-                Some(asking) => asking.stands(now.mono, from),
-                None => self.say(now, from, Word::Resumed { vouched: Vec::new(), last: true }),
+            Word::Stands { fence: stands } => match (self.asking.as_mut(), self.state.memory.last_fence) {
+                (Some(asking), _) if fence == Some(*stands) => asking.stands(now.mono, from),
+                (None, Some(fence)) => {
+                    self.say(now, from, Word::Resumed { fence, vouched: Vec::new(), last: true });
+                }
+                (Some(_), _) | (None, None) => {}
             },
-            Word::Ask(ask) => self.asked(from, claim.incarnation, ask),
+            Word::Ask(ask) => self.asked(from, ask),
             Word::Given(given) if self.asking.is_some() => {
                 if let Some(track) = given.track {
                     self.take_back(track, arrival);
@@ -121,7 +126,11 @@ impl<C: Codec> Node<C> {
                 }
             }
             Word::Given(_) => {}
-            Word::Resumed { vouched, last } => self.resumed(now, arrival, vouched, *last),
+            Word::Resumed { fence: of, vouched, last } => {
+                if fence.is_none_or(|known| known == *of) {
+                    self.resumed(now, arrival, vouched, *last);
+                }
+            }
             Word::Hello => self.greeted(now, arrival),
             Word::Rollback => {
                 let mine = |s: &&Arc<Statement>| s.claim.agency == self.state.me;
@@ -148,15 +157,16 @@ impl<C: Codec> Node<C> {
             }
         }
         let recovering = self.state.recovering();
-        self.say(now, from, Word::Fenced { incarnation, taken, held, recovering });
+        let fence = arrival.statement.sid();
+        self.say(now, from, Word::Fenced { fence, taken, held, recovering });
     }
 
-    fn asked(&mut self, from: &AgencyId, incarnation: Incarnation, ask: &Ask) {
-        let whole = self.gathering.entry(from.clone()).or_default().take(incarnation, ask);
+    fn asked(&mut self, from: &AgencyId, ask: &Ask) {
+        let whole = self.gathering.entry(from.clone()).or_default().take(ask);
         let Some(known) = whole else { return };
         self.gathering.remove(from);
         self.gifts.retain(|(to, _)| to != from);
-        let gifts = giving::answer(&self.state, from, (incarnation, ask), &known);
+        let gifts = giving::answer(&self.state, from, ask, &known);
         self.gifts.extend(gifts.into_iter().map(|gift| (from.clone(), gift)));
     }
 
@@ -256,7 +266,8 @@ impl<C: Codec> Node<C> {
     }
 
     fn resume(&mut self, now: Now) {
-        let Some(asking) = self.asking.take() else { return };
+        let (Some(asking), Some(recovery)) = (self.asking.take(), self.state.memory.recovery) else { return };
+        self.round = asking.round();
         self.recovered = Some(Recovered {
             incarnation: self.state.incarnation,
             returned: asking.returned,
@@ -264,7 +275,7 @@ impl<C: Codec> Node<C> {
             unplaced: asking.unplaced(&self.state.me),
         });
         let waiting: BTreeSet<Sid> = self.state.outbox.rows().map(|(_, row)| row.sid).collect();
-        for word in vouching(waiting.into_iter().collect()) {
+        for word in vouching(recovery.sid, waiting.into_iter().collect()) {
             let index = self.speak(now, Body::Recovery(word));
             if self.state.recovering() {
                 continue;

@@ -14,26 +14,26 @@ impl State {
         let (claim, sid) = (&statement.claim, statement.sid());
         let mine = claim.agency == self.me;
         match word {
-            Word::Fence { incarnation, .. } if mine => self.begin_recovery(index, claim, *incarnation),
+            Word::Fence { incarnation, .. } if mine => self.begin_recovery((index, sid), claim, *incarnation),
             Word::Fence { incarnation, .. } => {
                 self.memory.raise(&claim.agency, *incarnation, Some(sid));
                 self.void_receipts(Some(&claim.agency.clone()));
             }
             Word::Fenced { .. } if !mine => self.memory.raise(&claim.agency, claim.incarnation, None),
-            Word::Resumed { vouched, last } if mine => {
+            Word::Resumed { vouched, last, .. } if mine => {
                 self.memory.vouched.extend(vouched.iter().map(|sid| (*sid, index)));
                 if *last {
                     self.memory.recovery = None;
                 }
             }
-            Word::Resumed { vouched, last } => {
+            Word::Resumed { vouched, last, .. } => {
                 self.memory.raise(&claim.agency, claim.incarnation, None);
                 let fence = self.memory.fences.entry(claim.agency.clone()).or_default();
                 fence.vouched.extend(vouched);
                 fence.recovering &= !last;
             }
             Word::Fenced { .. }
-            | Word::Stands
+            | Word::Stands { .. }
             | Word::Ask(_)
             | Word::Given(_)
             | Word::Hello
@@ -41,7 +41,7 @@ impl State {
         }
     }
 
-    fn begin_recovery(&mut self, index: LedgerIndex, claim: &Claim, incarnation: Incarnation) {
+    fn begin_recovery(&mut self, (index, sid): (LedgerIndex, Sid), claim: &Claim, incarnation: Incarnation) {
         self.incarnation = incarnation;
         let (kept, since) =
             self.memory.recovery.map_or((index.0, claim.made_at), |earlier| (earlier.kept, earlier.since));
@@ -50,7 +50,8 @@ impl State {
         if self.memory.recovery.is_none() {
             self.void_receipts(None);
         }
-        self.memory.recovery = Some(Recovery { incarnation, fence: index, kept, since });
+        self.memory.recovery = Some(Recovery { incarnation, fence: index, sid, kept, since });
+        self.memory.last_fence = Some(sid);
         self.memory.answers_from = index;
     }
 

@@ -2,10 +2,10 @@
 //!
 //! All of it may be forgotten: a restart begins with the same FENCE anew, and what was given back is in the ledger.
 
-use super::{ASKED_AT_ONCE, Ask, Given, POOLED, Word, giving};
+use super::{ASKED_AT_ONCE, Ask, Given, Nonce, POOLED, Word, giving};
 use crate::custody::state::State;
 use crate::custody::track::Entry;
-use crate::ids::{AgencyId, Digest, Incarnation, Instant, Sid, TrackId};
+use crate::ids::{AgencyId, Digest, Instant, Sid, TrackId};
 use crate::statement::{Accept, Body, Refuse, Statement};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 /// Progress of a recovery.
 #[derive(Clone, Debug)]
 pub struct Asking {
-    incarnation: Incarnation,
+    fence: Sid,
+    nonce: Nonce,
     round: u32,
     peers: BTreeMap<AgencyId, Progress>,
     /// Statements that were given back and follow something not known yet.
@@ -62,11 +63,16 @@ const PAUSE_FIRST_MS: u64 = 2_000;
 const PAUSE_MAX_MS: u64 = 60_000;
 
 impl Asking {
-    /// Nothing is answered yet. `peers` are all whom the directory has beside this node.
-    pub fn new(incarnation: Incarnation, peers: impl Iterator<Item = AgencyId>, now: Instant) -> Self {
+    /// Nothing is answered yet. Rounds go on from `round`, so that no answer to an earlier question counts. `peers` are all whom the directory has beside this node.
+    pub fn new(
+        (fence, nonce, round): (Sid, Nonce, u32),
+        peers: impl Iterator<Item = AgencyId>,
+        now: Instant,
+    ) -> Self {
         Self {
-            incarnation,
-            round: 0,
+            fence,
+            nonce,
+            round,
             peers: peers.map(|peer| (peer, Progress::default())).collect(),
             pool: BTreeMap::new(),
             pooled: 0,
@@ -76,6 +82,11 @@ impl Asking {
             returned: 0,
             learned: 0,
         }
+    }
+
+    /// The last round asked.
+    pub fn round(&self) -> u32 {
+        self.round
     }
 
     /// Each peer and what it has done, for people to see who is waited for.
@@ -131,7 +142,8 @@ impl Asking {
     fn tell_stands(&mut self) {
         if self.all_fenced() {
             let overlapping = self.peers.iter().filter(|(_, p)| p.recovering);
-            self.to_say.extend(overlapping.map(|(peer, _)| (peer.clone(), ToSay::Word(Word::Stands))));
+            let stands = Word::Stands { fence: self.fence };
+            self.to_say.extend(overlapping.map(|(peer, _)| (peer.clone(), ToSay::Word(stands.clone()))));
         }
     }
 
@@ -148,7 +160,7 @@ impl Asking {
         let of = known.len().div_ceil(ASKED_AT_ONCE).max(1) as u32;
         for number in 1..=of {
             let part = known.chunks(ASKED_AT_ONCE).nth(number as usize - 1).unwrap_or_default();
-            let ask = Ask { round: self.round, number, of, after, tracks: part.to_vec() };
+            let ask = Ask { nonce: self.nonce, round: self.round, number, of, after, tracks: part.to_vec() };
             self.to_say.push_back((peer.clone(), ToSay::Word(Word::Ask(ask))));
         }
     }
@@ -192,7 +204,7 @@ impl Asking {
     pub fn given(&mut self, now: Instant, peer: &AgencyId, given: &Given) {
         let current = |p: &&mut Progress| p.asked && p.round == given.round;
         let Some(progress) = self.peers.get_mut(peer).filter(current) else { return };
-        if given.incarnation != self.incarnation {
+        if given.nonce != self.nonce {
             return;
         }
         progress.given.insert(given.number);
@@ -279,14 +291,14 @@ impl ToSay {
 }
 
 /// All the words of a finished recovery that vouch for what is in the outbox.
-pub fn vouching(sids: Vec<Sid>) -> Vec<Word> {
+pub fn vouching(fence: Sid, sids: Vec<Sid>) -> Vec<Word> {
     let mut words: Vec<Word> = sids
         .chunks(super::VOUCHED_AT_ONCE)
-        .map(|some| Word::Resumed { vouched: some.to_vec(), last: false })
+        .map(|some| Word::Resumed { fence, vouched: some.to_vec(), last: false })
         .collect();
     match words.last_mut() {
         Some(Word::Resumed { last, .. }) => *last = true,
-        _ => words.push(Word::Resumed { vouched: Vec::new(), last: true }),
+        _ => words.push(Word::Resumed { fence, vouched: Vec::new(), last: true }),
     }
     words
 }

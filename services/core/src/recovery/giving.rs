@@ -1,9 +1,9 @@
 //! The peer's side: to compare what the asker knows with what is here, and to give back what differs.
 
-use super::{Ask, GIVEN_AT_ONCE, Given, Known};
+use super::{Ask, GIVEN_AT_ONCE, Given, Known, Nonce};
 use crate::custody::state::State;
 use crate::custody::track::Track;
-use crate::ids::{AgencyId, Digest, Incarnation, LedgerIndex, TrackId};
+use crate::ids::{AgencyId, Digest, LedgerIndex, TrackId};
 use crate::statement::Kind;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ use core::ops::Bound;
 /// Parts of a question until it is whole. Forgotten at a restart: the asker asks again.
 #[derive(Clone, Debug, Default)]
 pub struct Gathering {
-    incarnation: Incarnation,
+    nonce: Nonce,
     round: u32,
     parts: BTreeMap<u32, Vec<Known>>,
 }
@@ -30,10 +30,10 @@ pub struct Gift {
 
 impl Gathering {
     /// Takes a part; the whole question when it is the last one missing.
-    pub fn take(&mut self, incarnation: Incarnation, ask: &Ask) -> Option<BTreeMap<TrackId, Known>> {
+    pub fn take(&mut self, ask: &Ask) -> Option<BTreeMap<TrackId, Known>> {
         // A restart counts rounds anew: the newest question is the one that came last.
-        if (incarnation, ask.round) != (self.incarnation, self.round) {
-            *self = Self { incarnation, round: ask.round, parts: BTreeMap::new() };
+        if (ask.nonce, ask.round) != (self.nonce, self.round) {
+            *self = Self { nonce: ask.nonce, round: ask.round, parts: BTreeMap::new() };
         }
         self.parts.insert(ask.number, ask.tracks.clone());
         if self.parts.len() < ask.of as usize {
@@ -45,13 +45,8 @@ impl Gathering {
 }
 
 /// Answers a whole question: at most [`GIVEN_AT_ONCE`] tracks, and one empty answer where nothing differs.
-pub fn answer(
-    state: &State,
-    asker: &AgencyId,
-    (incarnation, ask): (Incarnation, &Ask),
-    known: &BTreeMap<TrackId, Known>,
-) -> Vec<Gift> {
-    let round = ask.round;
+pub fn answer(state: &State, asker: &AgencyId, ask: &Ask, known: &BTreeMap<TrackId, Known>) -> Vec<Gift> {
+    let (nonce, round) = (ask.nonce, ask.round);
     let behind = (Bound::Excluded(ask.after), Bound::Unbounded);
     let mut missing = state.tracks.range(behind).filter_map(|(id, track)| {
         let (known, here) = (known.get(id), related(track, asker));
@@ -63,7 +58,7 @@ pub fn answer(
     let some: Vec<_> = missing.by_ref().take(GIVEN_AT_ONCE).collect();
     let more = missing.next().is_some();
     let of = some.len().max(1) as u32;
-    let given = |number, track| Given { incarnation, round, number, of, more, track };
+    let given = |number, track| Given { nonce, round, number, of, more, track };
     if some.is_empty() {
         return Vec::from([Gift { given: given(1, None), statements: Vec::new(), content: None }]);
     }

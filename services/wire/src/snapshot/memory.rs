@@ -13,7 +13,9 @@ pub(super) fn put(memory: &Memory, into: &mut v1::AgencySnapshot) {
         fence: r.fence.0,
         kept: r.kept,
         since_ms: r.since.0,
+        sid: hash(r.sid),
     });
+    into.last_fence = memory.last_fence.map(hash).unwrap_or_default();
     into.answers_from = memory.answers_from.0;
     if let Some((day, above)) = memory.code_gap {
         (into.gap_day, into.gap_above) = (String::from_utf8_lossy(&day).into_owned(), above);
@@ -38,14 +40,20 @@ pub(super) fn put(memory: &Memory, into: &mut v1::AgencySnapshot) {
     into.pins = memory.pins.iter().map(pin).collect();
 }
 
+fn recovery(r: &v1::RecoverySnapshot) -> Result<Recovery, Unusable> {
+    Ok(Recovery {
+        incarnation: Incarnation(r.incarnation),
+        fence: LedgerIndex(r.fence),
+        sid: digest(&r.sid)?,
+        kept: r.kept,
+        since: WallMs(r.since_ms),
+    })
+}
+
 pub(super) fn take(m: &v1::AgencySnapshot) -> Result<Memory, Unusable> {
     let mut memory = Memory {
-        recovery: m.recovery.as_ref().map(|r| Recovery {
-            incarnation: Incarnation(r.incarnation),
-            fence: LedgerIndex(r.fence),
-            kept: r.kept,
-            since: WallMs(r.since_ms),
-        }),
+        recovery: m.recovery.as_ref().map(recovery).transpose()?,
+        last_fence: optional(&m.last_fence)?,
         answers_from: LedgerIndex(m.answers_from),
         ..Memory::default()
     };

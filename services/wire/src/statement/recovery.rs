@@ -6,7 +6,7 @@ use crate::scan::Fields;
 use bytes::Bytes;
 use lienthong_core::ids::{Digest, Incarnation};
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Ask, Given, Known, VOUCHED_AT_ONCE, Word};
+use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Ask, Given, Known, Nonce, VOUCHED_AT_ONCE, Word};
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
 
@@ -17,31 +17,34 @@ pub(super) fn of_word(word: &Word) -> Said {
         Word::Fence { incarnation, nonce } => {
             Said::Fence(v1::Fence { incarnation: incarnation.0, nonce: nonce.to_vec().into() })
         }
-        Word::Fenced { incarnation, taken, held, recovering } => Said::Fenced(v1::Fenced {
-            incarnation: incarnation.0,
+        Word::Fenced { fence, taken, held, recovering } => Said::Fenced(v1::Fenced {
+            fence: hash(*fence),
             taken: *taken,
             held: held.0,
             recovering: *recovering,
         }),
-        Word::Stands => Said::Stands(v1::Stands {}),
+        Word::Stands { fence } => Said::Stands(v1::Stands { fence: hash(*fence) }),
         Word::Ask(ask) => Said::Ask(v1::Ask {
             round: ask.round,
             number: ask.number,
             of: ask.of,
             after: hash(ask.after),
             tracks: ask.tracks.iter().map(of_known).collect(),
+            nonce: ask.nonce.to_vec().into(),
         }),
         Word::Given(given) => Said::Given(v1::Given {
-            incarnation: given.incarnation.0,
+            nonce: given.nonce.to_vec().into(),
             round: given.round,
             number: given.number,
             of: given.of,
             more: given.more,
             track: given.track.map(hash).unwrap_or_default(),
         }),
-        Word::Resumed { vouched, last } => {
-            Said::Resumed(v1::Resumed { vouched: vouched.iter().copied().map(hash).collect(), last: *last })
-        }
+        Word::Resumed { fence, vouched, last } => Said::Resumed(v1::Resumed {
+            vouched: vouched.iter().copied().map(hash).collect(),
+            last: *last,
+            fence: hash(*fence),
+        }),
         Word::Hello => Said::Hello(v1::Hello {}),
         Word::Rollback => Said::Rollback(v1::Rollback {}),
     }
@@ -73,20 +76,17 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
 
 pub(super) fn word(said: Said) -> Result<Word, Reason> {
     Ok(match said {
-        Said::Fence(m) => Word::Fence {
-            incarnation: Incarnation(m.incarnation),
-            nonce: m.nonce[..].try_into().map_err(|_| MALFORMED)?,
-        },
+        Said::Fence(m) => Word::Fence { incarnation: Incarnation(m.incarnation), nonce: nonce(&m.nonce)? },
         Said::Fenced(m) => Word::Fenced {
-            incarnation: Incarnation(m.incarnation),
+            fence: digest(&m.fence)?,
             taken: m.taken,
             held: Incarnation(m.held),
             recovering: m.recovering,
         },
-        Said::Stands(_) => Word::Stands,
+        Said::Stands(m) => Word::Stands { fence: digest(&m.fence)? },
         Said::Ask(m) => Word::Ask(ask(&m)?),
         Said::Given(m) => Word::Given(Given {
-            incarnation: Incarnation(m.incarnation),
+            nonce: nonce(&m.nonce)?,
             round: m.round,
             number: m.number,
             of: m.of,
@@ -94,12 +94,17 @@ pub(super) fn word(said: Said) -> Result<Word, Reason> {
             track: if m.track.is_empty() { None } else { Some(digest(&m.track)?) },
         }),
         Said::Resumed(m) => Word::Resumed {
+            fence: digest(&m.fence)?,
             vouched: m.vouched.iter().map(digest).collect::<Result<Vec<Digest>, _>>()?,
             last: m.last,
         },
         Said::Hello(_) => Word::Hello,
         Said::Rollback(_) => Word::Rollback,
     })
+}
+
+fn nonce(bytes: &Bytes) -> Result<Nonce, Reason> {
+    bytes[..].try_into().map_err(|_| MALFORMED)
 }
 
 fn ask(m: &v1::Ask) -> Result<Ask, Reason> {
@@ -110,5 +115,12 @@ fn ask(m: &v1::Ask) -> Result<Ask, Reason> {
         Ok(Known { track: digest(&k.track)?, statements: digest(&k.statements)?, has_content: k.has_content })
     };
     let tracks = m.tracks.iter().map(known).collect::<Result<_, Reason>>()?;
-    Ok(Ask { round: m.round, number: m.number, of: m.of, after: digest(&m.after)?, tracks })
+    Ok(Ask {
+        nonce: nonce(&m.nonce)?,
+        round: m.round,
+        number: m.number,
+        of: m.of,
+        after: digest(&m.after)?,
+        tracks,
+    })
 }

@@ -196,11 +196,11 @@ pub(crate) fn words() -> [(&'static str, Word); 8] {
     let (round, number, of) = (2, 1, 4);
     [
         ("fence", Word::Fence { incarnation, nonce: [7; 16] }),
-        ("fenced", Word::Fenced { incarnation, taken: false, held: Incarnation(5), recovering: true }),
-        ("stands", Word::Stands),
-        ("ask", Word::Ask(Ask { round, number, of, after: hash(8), tracks: vec![known] })),
-        ("given", Word::Given(Given { incarnation, round, number, of, more: true, track: Some(hash(1)) })),
-        ("resumed", Word::Resumed { vouched: vec![hash(2), hash(3)], last: true }),
+        ("fenced", Word::Fenced { fence: hash(4), taken: false, held: Incarnation(5), recovering: true }),
+        ("stands", Word::Stands { fence: hash(4) }),
+        ("ask", Word::Ask(Ask { nonce: [9; 16], round, number, of, after: hash(8), tracks: vec![known] })),
+        ("given", Word::Given(Given { nonce: [9; 16], round, number, of, more: true, track: Some(hash(1)) })),
+        ("resumed", Word::Resumed { fence: hash(4), vouched: vec![hash(2), hash(3)], last: true }),
         ("hello", Word::Hello),
         ("rollback", Word::Rollback),
     ]

@@ -154,11 +154,11 @@ fn word() -> impl Strategy<Value = Word> {
             let track = flag.then_some(id);
             prop_oneof![
                 Just(Word::Fence { incarnation, nonce }),
-                Just(Word::Fenced { incarnation, taken: flag, held: Incarnation(held), recovering: !flag }),
-                Just(Word::Stands),
-                Just(Word::Ask(Ask { round, number, of, after: id, tracks })),
-                Just(Word::Given(Given { incarnation, round, number, of, more: flag, track })),
-                Just(Word::Resumed { vouched, last: flag }),
+                Just(Word::Fenced { fence: id, taken: flag, held: Incarnation(held), recovering: !flag }),
+                Just(Word::Stands { fence: id }),
+                Just(Word::Ask(Ask { nonce, round, number, of, after: id, tracks })),
+                Just(Word::Given(Given { nonce, round, number, of, more: flag, track })),
+                Just(Word::Resumed { fence: id, vouched, last: flag }),
                 Just(Word::Hello),
                 Just(Word::Rollback),
             ]
