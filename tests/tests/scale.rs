@@ -96,8 +96,8 @@ async fn a_dossier_takes_little_memory() {
     let base = measure(&mut empty).await;
     empty.stop().await;
     for (what, mix, bound) in [
-        ("open", Mix { held: 2_000, offered: 2_000, closed: 0 }, 14_000),
-        ("closed", Mix { held: 0, offered: 0, closed: 8_000 }, 11_000),
+        ("open", Mix { held: 2_000, offered: 2_000, closed: 0 }, 18_000),
+        ("closed", Mix { held: 0, offered: 0, closed: 8_000 }, 16_000),
     ] {
         let mut province = Province::lay_out(&broker.url(), &[&["a"], &["b"]]);
         grow(&mut province, "a", "b", mix);
