@@ -28,6 +28,11 @@ impl Dice {
     pub fn below(&mut self, limit: u64) -> u64 {
         self.roll() % limit.max(1)
     }
+
+    /// True in `percent` of a hundred cases.
+    pub fn comes(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
 }
 
 /// Whether the long form of a test was asked for.

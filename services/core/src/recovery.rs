@@ -186,6 +186,8 @@ pub type Digits = [u8; 6];
 pub const CODE_GAP: u32 = 5_000;
 /// Tracks in one ASK: keeps its body below 40 KiB.
 pub const ASKED_AT_ONCE: usize = 512;
+/// The highest incarnation that is believed: no node recovers so often, and above it there is always room for the next.
+pub const HIGHEST_INCARNATION: u64 = 1 << 48;
 /// Parts of one question: two million tracks, more than one agency has part in.
 pub const ASK_PARTS: u32 = 4_096;
 /// Statements that may wait for what comes before them while a node recovers: far above what honest peers give.

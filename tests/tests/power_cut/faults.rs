@@ -1,11 +1,11 @@
 //! A disk that is full or broken from the k-th call on, or at that call alone, and a process killed before it: for
 //! every k of a short run.
 
-use crate::rounds::is_soak;
 use crate::shadow::{Ignored, Loss, Shadow};
 use crate::shim::{Shim, acknowledged};
 use crate::trace::Entry;
 use crate::writer::{self, Done, Pattern, Verdict};
+use lienthong_tests::is_soak;
 
 /// Steps of a run: enough to roll over into a second segment.
 const STEPS: usize = 14;

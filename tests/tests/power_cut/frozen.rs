@@ -2,8 +2,9 @@
 //! mounted.
 
 use crate::disk::{Disk, Missing};
-use crate::rounds::{CUTS_PER_RUN, Dice, Tally, runs};
+use crate::rounds::{CUTS_PER_RUN, Tally, runs};
 use crate::writer::{self, Done, Pattern};
+use lienthong_tests::Dice;
 use lienthong_tests::skip_or_fail;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,7 +17,7 @@ const STEPS: usize = 3900;
 /// The same for plain sled, whose flush is quick because it does not wait for the disk.
 const PLAIN_STEPS: usize = 60_000;
 /// The longest time to a cut, and between two.
-const WAIT_LIMIT_MS: usize = 400;
+const WAIT_LIMIT_MS: u64 = 400;
 /// Acknowledgements that wait to be counted.
 const WAITING: usize = 1 << 16;
 
@@ -79,7 +80,7 @@ fn run(disk: &mut Disk, pattern: Pattern, seed: u64, dice: &mut Dice, tally: &mu
     let mut working = Working::begin(&live, pattern, seed);
     let mut cuts = Vec::new();
     for nth in 0..CUTS_PER_RUN {
-        working.count_for(Duration::from_millis(dice.below(WAIT_LIMIT_MS) as u64));
+        working.count_for(Duration::from_millis(dice.below(WAIT_LIMIT_MS)));
         cuts.push(working.acknowledged);
         disk.freeze(nth);
     }
@@ -105,7 +106,7 @@ fn rounds(pattern: Pattern) {
         }
         Err(Missing::Program(what)) => return skip_or_fail(&format!("{what} is missing")),
     };
-    let mut dice = Dice::new();
+    let mut dice = Dice::thrown();
     let mut tally = Tally::new("a mounted file system", pattern);
     for seed in 0..runs() {
         run(&mut disk, pattern, seed, &mut dice, &mut tally);

@@ -1,8 +1,8 @@
 //! How many rounds are made, by what chance, and their figures.
 
 use crate::writer::{Done, Pattern, Verdict};
+use lienthong_tests::is_soak;
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Cuts of one run of the writer.
 pub(crate) const CUTS_PER_RUN: usize = 2;
@@ -10,42 +10,6 @@ pub(crate) const CUTS_PER_RUN: usize = 2;
 /// Runs of the writer for each rig and pattern: 8 rounds, or 100 where `LIENTHONG_SOAK=1`.
 pub(crate) fn runs() -> u64 {
     if is_soak() { 50 } else { 4 }
-}
-
-/// Whether the long form was asked for.
-pub(crate) fn is_soak() -> bool {
-    std::env::var("LIENTHONG_SOAK").is_ok_and(|soak| soak == "1")
-}
-
-/// Chance for moments and losses. Its seed is printed, and can be given in `LIENTHONG_POWER_SEED`.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new() -> Self {
-        let given = std::env::var("LIENTHONG_POWER_SEED").ok().and_then(|seed| seed.parse().ok());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
-        let seed = given.unwrap_or(now);
-        println!("LIENTHONG_POWER_SEED={seed}");
-        Self(seed)
-    }
-
-    /// SplitMix64.
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.roll() % limit.max(1) as u64) as usize
-    }
-
-    /// True in `percent` of a hundred cases.
-    pub(crate) fn comes(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
 }
 
 /// The figures of some rounds.

@@ -1,8 +1,8 @@
 //! What would be on the disk: the files as they were synced, and what was written to them since.
 
-use crate::rounds::Dice;
 use crate::trace::Entry;
 use bytes::Bytes;
+use lienthong_tests::Dice;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
@@ -133,7 +133,7 @@ impl Shadow {
             Loss::Nothing => &folder.live,
             Loss::Unsynced => &folder.durable,
             Loss::Some(dice) => {
-                let kept = dice.below(folder.pending.len() + 1);
+                let kept = dice.below(folder.pending.len() as u64 + 1) as usize;
                 kept.checked_sub(1).map_or(&folder.durable, |last| &folder.pending[last])
             }
         };
@@ -187,7 +187,7 @@ impl File {
             Loss::Unsynced => {}
             Loss::Nothing => self.pending.iter().for_each(|(c, _)| c.apply(&mut content, |_| true)),
             Loss::Some(dice) => {
-                let percent = [5, 50, 95][dice.below(3)];
+                let percent = [5, 50, 95][dice.below(3) as usize];
                 self.pending.iter().for_each(|(c, _)| c.apply(&mut content, |_| dice.comes(percent)));
             }
         }

@@ -1,17 +1,19 @@
 //! The second rig: the folder is rebuilt from the trace of a run, as a cut at any moment would have left it.
 
-use crate::rounds::{CUTS_PER_RUN, Dice, Tally, runs};
+use crate::rounds::{CUTS_PER_RUN, Tally, runs};
 use crate::shadow::{Ignored, Loss, Shadow};
 use crate::shim::{Run, Shim, differ};
 use crate::trace::Entry;
 use crate::writer::{self, Done, Pattern};
+use lienthong_tests::Dice;
 
 /// Steps of a run: some segments where the records are large.
 const STEPS: usize = 60;
 
 /// Cuts a run at some moments, in turn losing all that was not synced and some of it.
 fn cut(shim: &Shim, run: &Run, seed: u64, pattern: Pattern, dice: &mut Dice, tally: &mut Tally) {
-    let mut moments: Vec<usize> = (0..CUTS_PER_RUN).map(|_| dice.below(run.trace.len() + 1)).collect();
+    let mut moments: Vec<usize> =
+        (0..CUTS_PER_RUN).map(|_| dice.below(run.trace.len() as u64 + 1) as usize).collect();
     moments.sort_unstable();
     let mut shadow = Shadow::new(Ignored::None);
     let (mut at, mut acknowledged) = (0, 0);
@@ -42,7 +44,7 @@ fn nothing_was_missed(shim: &Shim, run: &Run) {
 
 fn rounds(pattern: Pattern) {
     let Some(shim) = Shim::build() else { return };
-    let mut dice = Dice::new();
+    let mut dice = Dice::thrown();
     let mut tally = Tally::new("rebuilt from what was synced", pattern);
     for seed in 0..runs() {
         let run = shim.run(pattern, seed, STEPS, None);

@@ -118,10 +118,8 @@ impl<C: Codec> Node<C> {
             },
             Word::Ask(ask) => self.asked(from, ask),
             Word::Given(given) if self.asking.is_some() => {
-                if let Some(track) = given.track {
-                    self.take_back(track, arrival);
-                }
-                if let Some(asking) = self.asking.as_mut() {
+                let taken = given.track.is_none_or(|track| self.take_back(track, arrival));
+                if let Some(asking) = self.asking.as_mut().filter(|_| taken) {
                     asking.given(now.mono, from, given);
                 }
             }
@@ -170,10 +168,11 @@ impl<C: Codec> Node<C> {
         self.gifts.extend(gifts.into_iter().map(|gift| (from.clone(), gift)));
     }
 
-    /// Statements come back in any order, from several peers; each is written when what it follows is there.
-    fn take_back(&mut self, id: TrackId, arrival: &Arrival) {
-        let Some(mut asking) = self.asking.take() else { return };
-        asking.pool(id, &arrival.certificate);
+    /// Statements come back in any order, from several peers; each is written when what it follows is there. `false` when
+    /// they were not taken.
+    fn take_back(&mut self, id: TrackId, arrival: &Arrival) -> bool {
+        let Some(mut asking) = self.asking.take() else { return false };
+        let taken = asking.pool(id, &arrival.certificate);
         let mut content = arrival.content.clone();
         while let Some(statement) = asking.next_of(&self.state, &id) {
             let mine = statement.claim.agency == self.state.me;
@@ -188,6 +187,7 @@ impl<C: Codec> Node<C> {
         if let (Some(content), Some(intake), true) = (content, intake, self.lacks_content(&id)) {
             self.write_statement(Origin::Learned, intake.clone(), Some(content));
         }
+        taken
     }
 
     fn lacks_content(&self, id: &TrackId) -> bool {

@@ -216,15 +216,18 @@ impl Asking {
         self.moved(now);
     }
 
-    /// Adds statements of a track to those that wait for their place.
-    pub fn pool(&mut self, track: TrackId, statements: &[Arc<Statement>]) {
+    /// Adds statements of a track to those that wait for their place. `false` when there is no room: no honest peer gives so
+    /// much that has no place, and what was not taken must not count as given.
+    #[must_use]
+    pub fn pool(&mut self, track: TrackId, statements: &[Arc<Statement>]) -> bool {
         if self.pooled > POOLED {
-            return; // no honest peer gives so much that has no place; it is asked again
+            return false;
         }
         let pool = self.pool.entry(track).or_default();
         let before = pool.len();
         pool.extend(statements.iter().filter(|s| s.track() == Some(track)).map(|s| (s.sid(), s.clone())));
         self.pooled += pool.len() - before;
+        true
     }
 
     /// The next statement of a track that has its place at the end of the spine as it is known now.
@@ -278,16 +281,6 @@ fn follows(
     }
     let entry = Entry::of(state.next, statement);
     standing.takes(&entry, hop, &track.transfers)
-}
-
-impl ToSay {
-    /// The words, to be made as statements.
-    pub fn into_word(self) -> Option<Word> {
-        match self {
-            ToSay::Fence => None,
-            ToSay::Word(word) => Some(word),
-        }
-    }
 }
 
 /// All the words of a finished recovery that vouch for what is in the outbox.

@@ -6,7 +6,9 @@ use crate::scan::Fields;
 use bytes::Bytes;
 use lienthong_core::ids::{Digest, Incarnation};
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Ask, Given, Known, Nonce, VOUCHED_AT_ONCE, Word};
+use lienthong_core::recovery::{
+    ASK_PARTS, ASKED_AT_ONCE, Ask, Given, HIGHEST_INCARNATION, Known, Nonce, VOUCHED_AT_ONCE, Word,
+};
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
 
@@ -76,11 +78,11 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
 
 pub(super) fn word(said: Said) -> Result<Word, Reason> {
     Ok(match said {
-        Said::Fence(m) => Word::Fence { incarnation: Incarnation(m.incarnation), nonce: nonce(&m.nonce)? },
+        Said::Fence(m) => Word::Fence { incarnation: incarnation(m.incarnation)?, nonce: nonce(&m.nonce)? },
         Said::Fenced(m) => Word::Fenced {
             fence: digest(&m.fence)?,
             taken: m.taken,
-            held: Incarnation(m.held),
+            held: incarnation(m.held)?,
             recovering: m.recovering,
         },
         Said::Stands(m) => Word::Stands { fence: digest(&m.fence)? },
@@ -101,6 +103,10 @@ pub(super) fn word(said: Said) -> Result<Word, Reason> {
         Said::Hello(_) => Word::Hello,
         Said::Rollback(_) => Word::Rollback,
     })
+}
+
+fn incarnation(number: u64) -> Result<Incarnation, Reason> {
+    if number > HIGHEST_INCARNATION { Err(MALFORMED) } else { Ok(Incarnation(number)) }
 }
 
 fn nonce(bytes: &Bytes) -> Result<Nonce, Reason> {

@@ -5,7 +5,7 @@ use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
 use lienthong_core::record::{CommandRef, Origin, Record, StatementRecord, TraceContext};
-use lienthong_core::recovery::{Ask, Given, Known, Word};
+use lienthong_core::recovery::{Ask, Given, HIGHEST_INCARNATION, Known, Word};
 use lienthong_core::statement as core;
 use lienthong_core::statement::{Body, Channel, Claim, Commitment, HandOffKind, RefusalCause, Resolution};
 use lienthong_wire::record::{decode_record, encode_record};
@@ -147,9 +147,10 @@ fn custodians() -> impl Strategy<Value = Body> {
 fn word() -> impl Strategy<Value = Word> {
     let known = (digest(), digest(), any::<bool>());
     let known = known.prop_map(|(track, statements, has_content)| Known { track, statements, has_content });
-    let numbers = (any::<u64>(), any::<u64>(), any::<u32>(), 1..9_u32, any::<bool>());
+    let incarnations = (0..=HIGHEST_INCARNATION, 0..=HIGHEST_INCARNATION);
+    let numbers = (incarnations, any::<u32>(), 1..9_u32, any::<bool>());
     (numbers, any::<[u8; 16]>(), digest(), vec(known, 0..9), vec(digest(), 0..9)).prop_flat_map(
-        |((inc, held, round, number, flag), nonce, id, tracks, vouched)| {
+        |(((inc, held), round, number, flag), nonce, id, tracks, vouched)| {
             let (incarnation, of) = (Incarnation(inc), number + 1);
             let track = flag.then_some(id);
             prop_oneof![

@@ -3,7 +3,7 @@
 use crate::fixture::{commitment, hash, id, intake, note, signer, simple, verifier, words};
 use bytes::Bytes;
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Given, VOUCHED_AT_ONCE, Word};
+use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Given, HIGHEST_INCARNATION, VOUCHED_AT_ONCE, Word};
 use lienthong_core::statement::{Body, Kind, Statement};
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
@@ -113,4 +113,17 @@ fn given() -> Given {
         Some(given) => given,
         None => unreachable!("GIVEN is a word"),
     }
+}
+
+/// A peer that tells of an incarnation above which there is none could keep the asker from ever having one.
+#[test]
+fn incarnations_leave_room_for_the_next() {
+    let held = |held: u64| {
+        changed("fenced", |word| match word {
+            Said::Fenced(m) => m.held = held,
+            _ => unreachable!("it is a FENCED"),
+        })
+    };
+    assert!(held(HIGHEST_INCARNATION).is_ok());
+    assert_eq!((held(HIGHEST_INCARNATION + 1), held(u64::MAX)), (MALFORMED, MALFORMED));
 }
