@@ -47,7 +47,8 @@ fn a_copy_made_under_load_holds_all_that_was_acknowledged_before_it() {
                 .into_iter()
                 .map(|to| {
                     let before = acknowledged.load(Ordering::Acquire);
-                    while acknowledged.load(Ordering::Acquire) < before + 2 {
+                    // Six commits of 200 kB each time: eight copies reach well into the second segment.
+                    while acknowledged.load(Ordering::Acquire) < before + 6 {
                         std::thread::yield_now();
                     }
                     (before, copy(dir.path(), &to).expect("a copy"), to)
