@@ -47,6 +47,7 @@ pub(crate) fn fill(
         if commit.first().is_some_and(|stored| stored.position >= end) {
             break;
         }
+        filling.places(replayed, &commit)?;
         for stored in commit {
             filling.record(replayed, stored)?;
         }
@@ -78,7 +79,7 @@ struct Filling<'a> {
 
 impl Filling<'_> {
     fn record(&mut self, replayed: &Standing<'_>, stored: StoredRecord) -> Result<(), BootError> {
-        let (agency, index, position) = (stored.agency.clone(), stored.index, stored.position);
+        let (agency, index) = (stored.agency.clone(), stored.index);
         let Some(state) = replayed.states.get(&agency) else { return Ok(()) };
         let record = decode(stored)?;
         if let Record::Statement(record) = &record {
@@ -91,8 +92,19 @@ impl Filling<'_> {
                 _ => self.touched.extend(record.statement.track().map(|id| (agency.clone(), id))),
             }
         }
-        let event = rows::event_row(state, index.0, &record);
-        self.add(event.into_iter().chain([rows::record_row(&agency, index.0, position)]))
+        self.add(rows::event_row(state, index.0, &record))
+    }
+
+    /// The rows of where the records of a commit are: those of one agency follow each other in it.
+    fn places(&mut self, replayed: &Standing<'_>, commit: &[StoredRecord]) -> Result<(), BootError> {
+        for part in commit.chunk_by(|a, b| a.agency == b.agency) {
+            let (agency, first) = (&part[0].agency, part[0].index.0);
+            if replayed.states.contains_key(agency) {
+                let places: Vec<_> = part.iter().map(|stored| stored.position).collect();
+                self.add(rows::record_rows(agency, first, &places))?;
+            }
+        }
+        Ok(())
     }
 
     /// The outbox is small: its rows are those of the state, whatever they were.
@@ -113,7 +125,7 @@ impl Filling<'_> {
         // A filling that was interrupted comes over the same rows again.
         self.changes.extend(changes.into_iter().map(|change| match change {
             Change::New(table, key, value) => Change::Put(table, key, value),
-            other @ (Change::Put(..) | Change::Delete(..)) => other,
+            other => other,
         }));
         if self.changes.len() >= CHUNK {
             let changes = rows::with_phases(self.queues, std::mem::take(&mut self.changes))?;

@@ -120,9 +120,13 @@ fn persist(
             tracing::error!(%source, "the disk is full and the reserve is used up: the node stops. Nothing that was acknowledged is lost; give it room and start it again");
         }
     })?;
-    for ((agency, index), position) in places.iter().zip(&appended.positions) {
-        recent.keep_place(agency, *index, *position);
-        rows.push(super::rows::record_row(agency, *index, *position));
+    let mut positions = &appended.positions[..];
+    for part in places.chunk_by(|a, b| a.0 == b.0) {
+        let (agency, first) = &part[0];
+        let (of_part, rest) = positions.split_at(part.len());
+        positions = rest;
+        recent.keep_places(agency, *first, of_part);
+        rows.extend(super::rows::record_rows(agency, *first, of_part));
     }
     Ok(Persisted {
         durable: appended.durable,

@@ -52,9 +52,12 @@ impl Recent {
         self.lock().statements.get(&(agency.clone(), index)).cloned()
     }
 
-    /// Keeps where a durable record is.
-    pub(crate) fn keep_place(&self, agency: &AgencyId, index: u64, at: Position) {
-        self.places().put((agency.clone(), index), at);
+    /// Keeps where durable records are that follow each other from `first` on.
+    pub(crate) fn keep_places(&self, agency: &AgencyId, first: u64, at: &[Position]) {
+        let mut places = self.places();
+        for (index, at) in (first..).zip(at) {
+            places.put((agency.clone(), index), *at);
+        }
     }
 
     /// Where a record is, when it was written lately: the rows that say so may be behind.

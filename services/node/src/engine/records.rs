@@ -4,7 +4,7 @@ use super::recent::Recent;
 use super::rows;
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::record::{Record, StatementRecord};
-use lienthong_store::queues::{Queues, QueuesError, Table};
+use lienthong_store::queues::{Queues, QueuesError};
 use lienthong_store::{Body, Position, Reader, StoreError, StoredRecord};
 use lienthong_wire::record::{RecordError, decode_record};
 use std::sync::Arc;
@@ -87,9 +87,8 @@ impl Records {
         if let Some(recent) = self.recent.place(agency, index.0) {
             return Ok(recent);
         }
-        let found = self.queues.get(Table::Records, &rows::record_key(agency, index.0))?;
-        let position = found.and_then(|bytes| Position::from_slice(&bytes));
-        position.ok_or_else(|| ReadError::NoPlace { agency: agency.clone(), index })
+        let found = rows::place(&self.queues, agency, index.0)?;
+        found.ok_or_else(|| ReadError::NoPlace { agency: agency.clone(), index })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | Records | agency, index | position in the ledger |
+//! | Records | agency, index of the first of records of one commit | their places |
 //! | Outbox | agency, index, receiver | `OutboxRow` |
 //! | Inbox | agency, index | `InboxEvent` |
 //! | Dossiers | agency, track | `Dossier` |
@@ -50,9 +50,32 @@ fn outbox_key(agency: &AgencyId, index: LedgerIndex, to: &AgencyId) -> Vec<u8> {
     [&record_key(agency, index.0)[..], to.as_str().as_bytes()].concat()
 }
 
-/// The row that says where a record is.
-pub(crate) fn record_row(agency: &AgencyId, index: u64, position: Position) -> Change {
-    Change::New(Table::Records, record_key(agency, index), position.to_bytes().to_vec())
+/// Records of one commit that one row tells the places of: 4 bytes each, so that it stays below 2 KiB.
+const PLACES: usize = 480;
+
+/// Rows that say where an agency's records of one commit are; they follow each other from `first` on.
+pub(crate) fn record_rows(agency: &AgencyId, first: u64, places: &[Position]) -> Vec<Change> {
+    let chunks = places.chunks(PLACES).zip((first..).step_by(PLACES));
+    let row = |(places, first): (&[Position], u64)| {
+        let commit = places[0].to_bytes();
+        let mut value = commit[..8].to_vec();
+        value.extend(places.iter().flat_map(|place| place.record.to_be_bytes()));
+        Change::New(Table::Records, record_key(agency, first), value)
+    };
+    chunks.map(row).collect()
+}
+
+/// Where a record is; `None` when no row says so.
+pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Option<Position>, QueuesError> {
+    let prefix = of_agency(agency);
+    let row = queues.at_or_before(Table::Records, &prefix, &record_key(agency, index))?;
+    Ok(row.and_then(|(key, value)| {
+        let first = u64::from_be_bytes(key.get(prefix.len()..)?.try_into().ok()?);
+        let (commit, records) = value.split_at_checked(8)?;
+        let nth = usize::try_from(index.checked_sub(first)?).ok()?;
+        let record = records.get(nth.checked_mul(4)?..)?.get(..4)?;
+        Position::from_slice(&[commit, record].concat())
+    }))
 }
 
 /// Rows a batch changes, for the state right after it.
@@ -90,25 +113,30 @@ pub(crate) fn dossier_row(state: &State, id: &TrackId, track: &Track) -> Change 
     Change::Put(Table::Dossiers, dossier_key(&state.me, id), dossier.encode_to_vec())
 }
 
-/// The changes, and with each dossier the one phase it is listed under: it leaves the phase that its row shows so far.
-pub(crate) fn with_phases(queues: &Queues, mut changes: Vec<Change>) -> Result<Vec<Change>, QueuesError> {
-    let mut dossiers: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
-    for change in &changes {
-        if let Change::Put(Table::Dossiers, key, value) = change {
-            dossiers.insert(key, value);
+/// The changes, each dossier once, and with it the one phase it is listed under: it leaves the phase that its row shows
+/// so far.
+pub(crate) fn with_phases(queues: &Queues, changes: Vec<Change>) -> Result<Vec<Change>, QueuesError> {
+    let mut dossiers: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut all = Vec::with_capacity(changes.len());
+    for change in changes {
+        match change {
+            Change::Put(Table::Dossiers, key, value) => drop(dossiers.insert(key, value)),
+            other => all.push(other),
         }
     }
-    let mut moves = Vec::new();
     for (key, value) in dossiers {
-        let phase = phase_of(value);
-        let was = queues.get(Table::Dossiers, key)?.map(|row| phase_of(&row));
-        if was != Some(phase) {
-            moves.extend(was.map(|was| Change::Delete(Table::States, state_key(key, was))));
-            moves.push(Change::Put(Table::States, state_key(key, phase), Vec::new()));
+        let was = queues.get(Table::Dossiers, &key)?;
+        let (left, phase) = (was.as_deref().map(phase_of), phase_of(&value));
+        if left != Some(phase) {
+            all.extend(left.map(|left| Change::Remove(Table::States, state_key(&key, left), Vec::new())));
+            all.push(Change::New(Table::States, state_key(&key, phase), Vec::new()));
         }
+        all.push(match was {
+            Some(was) => Change::Replace(Table::Dossiers, key, was, value),
+            None => Change::New(Table::Dossiers, key, value),
+        });
     }
-    changes.extend(moves);
-    Ok(changes)
+    Ok(all)
 }
 
 /// The phase a dossier's row shows.
@@ -195,6 +223,27 @@ fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_found_where_the_rows_tell_them() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = lienthong_store::Config::new(dir.path());
+        let queues = Queues::open(&config).expect("opened").0;
+        let agency = |id: &str| AgencyId::parse(id).expect("an id");
+        let place = |record| Position { segment: 2, commit: 8_192, record };
+        let places: Vec<_> = (0..1_000).map(|n| place(100 + 7 * n)).collect();
+        let mut changes = record_rows(&agency("a"), 5, &places);
+        assert_eq!(changes.len(), 3);
+        changes.extend(record_rows(&agency("b"), 1_004, &[place(3)]));
+        queues.apply(place(9), changes).expect("applied");
+        for (index, at) in (5..).zip(&places) {
+            assert_eq!(super::place(&queues, &agency("a"), index).expect("looked"), Some(*at));
+        }
+        let none = [("a", 4), ("a", 1_005), ("b", 1_003), ("b", 1_005), ("c", 0)];
+        for (id, index) in none {
+            assert_eq!(super::place(&queues, &agency(id), index).expect("looked"), None, "{id} {index}");
+        }
+    }
 
     #[test]
     fn the_phase_is_read_where_a_dossier_has_it() {

@@ -52,9 +52,10 @@ pub enum QueuesReport {
 }
 
 /// What is known of a row before it is changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Was {
     Absent,
+    Value(Vec<u8>),
     Unknown,
 }
 
@@ -122,6 +123,10 @@ impl Queues {
         for change in changes {
             let (key, value, was) = match change {
                 Change::New(table, key, value) => (rows::key(table, &key), Some(value), Was::Absent),
+                Change::Replace(table, key, was, value) => {
+                    (rows::key(table, &key), Some(value), Was::Value(was))
+                }
+                Change::Remove(table, key, was) => (rows::key(table, &key), None, Was::Value(was)),
                 Change::Put(table, key, value) => (rows::key(table, &key), Some(value), Was::Unknown),
                 Change::Delete(table, key) => (rows::key(table, &key), None, Was::Unknown),
             };
@@ -136,10 +141,14 @@ impl Queues {
             let mut batch = sled::Batch::default();
             let mut after = *standing;
             for (key, (value, was)) in last {
-                if was == Was::Unknown
-                    && let Some(old) = db.get(&key)?
-                {
-                    after.remove(&key, &old);
+                let came_and_went = was == Was::Absent && value.is_none();
+                if came_and_went {
+                    continue;
+                }
+                match was {
+                    Was::Absent => {}
+                    Was::Value(old) => after.remove(&key, &old),
+                    Was::Unknown => db.get(&key)?.iter().for_each(|old| after.remove(&key, old)),
                 }
                 match value {
                     Some(value) => {
@@ -168,6 +177,15 @@ impl Queues {
         let db = self.db();
         let found = guard::guarded(|| db.get(rows::key(table, key)));
         Ok(found.map_err(QueuesError::Broken)?.map(|value| value.to_vec()))
+    }
+
+    /// The last row whose key begins with `prefix` and is not after `key`.
+    pub fn at_or_before(&self, table: Table, prefix: &[u8], key: &[u8]) -> Result<Option<Row>, QueuesError> {
+        let (prefix, key) = (rows::key(table, prefix), rows::key(table, key));
+        let db = self.db();
+        let found = guard::guarded(|| db.range(prefix..=key).next_back().transpose());
+        let found = found.map_err(QueuesError::Broken)?;
+        Ok(found.map(|(key, value)| (key[1..].to_vec(), value.to_vec())))
     }
 
     /// At most `limit` rows whose keys begin with `prefix`, in the order of the keys, after the key `start_after`.

@@ -13,7 +13,7 @@ pub const VALUE_LIMIT: usize = 4 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Table {
-    /// (agency, index) → position of the record.
+    /// (agency, index of the first of some records that follow each other) → their positions.
     Records = 1,
     /// (receiver, statement) → what is still to be delivered.
     Outbox = 3,
@@ -31,6 +31,10 @@ pub enum Change {
     /// Sets the value of a key that is not there: nothing old is looked for. Where that is wrong the rows do not add up to
     /// the mark, and the next open moves them aside.
     New(Table, Vec<u8>, Vec<u8>),
+    /// Sets the value of a key whose value so far is known, the third, under the same condition.
+    Replace(Table, Vec<u8>, Vec<u8>, Vec<u8>),
+    /// Removes a key whose value so far is known, under the same condition.
+    Remove(Table, Vec<u8>, Vec<u8>),
     /// Sets the value of a key.
     Put(Table, Vec<u8>, Vec<u8>),
     /// Removes a key; nothing happens when it is not there.
