@@ -28,8 +28,8 @@ pub const CONTENT_BYTES: usize = 512 * 1024;
 pub const BATCHED_ANSWERS: usize = 256;
 /// Envelopes kept in quarantine for each peer: enough to see a pattern, too few to fill a disk.
 pub const QUARANTINED_PER_PEER: usize = 256;
-/// Room for a proof and a type name beside a body: a direct signature takes 120 bytes.
-pub const PROOF_ROOM: usize = 200;
+/// Room for a proof and a type name beside a body: a signature shared by 64 statements takes up to 430 bytes.
+pub const PROOF_ROOM: usize = 480;
 /// Content and certificate of an offer together. An envelope may have 768 KiB; the rest is for the OFFER itself. With
 /// the largest content this leaves room for about a hundred ordinary hops.
 pub const OFFER_BYTES: usize = 704 * 1024;

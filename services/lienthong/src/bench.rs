@@ -54,7 +54,7 @@ pub(crate) async fn run(args: Args, as_json: bool) -> anyhow::Result<Outcome> {
     let province = Province::start(&args.dir).await?;
     if !as_json {
         println!(
-            "nats-server {}, {} B of content, one direct signature for each statement",
+            "nats-server {}, {} B of content, each statement signed, one signature for up to 64 of a commit",
             province.nats(),
             args.payload
         );

@@ -16,7 +16,7 @@ use lienthong_core::directory::Directory;
 use lienthong_core::ids::{AgencyId, Head, Instant, LedgerIndex, Sid, TrackId};
 use lienthong_core::node::{Answer, Dispatch, Input, Node, Now};
 use lienthong_core::reason::Reason;
-use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::record::{Record, StatementRecord};
 use lienthong_core::recovery::Nonce;
 use lienthong_core::statement::Statement;
 use lienthong_wire::chain::payload_hash;
@@ -240,7 +240,7 @@ impl Place {
         }
         let follows = batch.first.0 == self.ledger.len() as u64;
         holds(follows, "I11", || format!("{}: a batch does not follow the one before", self.id))?;
-        records.iter_mut().for_each(|record| sign(record, &self.signer));
+        self.signer.sign_records(&mut records);
         Ok(Some(Some(Commit::of(&self.id, self.head(), records))))
     }
 
@@ -294,13 +294,4 @@ pub fn pack(envelopes: &[Vec<u8>]) -> Vec<Bytes> {
         packs.push(open.finish());
     }
     packs
-}
-
-fn sign(record: &mut Record, signer: &Signer) {
-    if let Record::Statement(record) = record
-        && record.origin == Origin::Made
-    {
-        let statement = Arc::make_mut(&mut record.statement);
-        statement.sealed = signer.sign_sealed(statement.body.kind(), &statement.sealed);
-    }
 }

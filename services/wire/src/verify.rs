@@ -2,7 +2,7 @@
 
 mod cache;
 
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, Roots};
 use crate::limits;
 use crate::statement::{parse, sid};
 use bytes::Bytes;
@@ -18,13 +18,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Verifier {
     keys: Arc<KeyRing>,
+    roots: Roots,
     verified: Mutex<Cache>,
 }
 
 impl Verifier {
     /// A verifier under these keys.
     pub fn new(keys: Arc<KeyRing>) -> Self {
-        Self { keys, verified: Mutex::new(Cache::default()) }
+        Self { keys, roots: Roots::default(), verified: Mutex::new(Cache::default()) }
     }
 
     /// The keys.
@@ -47,7 +48,8 @@ impl Verifier {
             return Ok(known);
         }
         let proof = signed.proof.ok_or(Reason::BadSignature)?;
-        let statement = Arc::new(check(&self.keys, &signed.r#type, signed.body, &proof)?);
+        let keys = (&*self.keys, Some(&self.roots));
+        let statement = Arc::new(check(keys, &signed.r#type, signed.body, &proof)?);
         self.verified().put(statement.clone());
         Ok(statement)
     }
@@ -58,8 +60,13 @@ impl Verifier {
 }
 
 /// Signature, then body, then that the key is the claimed agency's.
-pub(crate) fn check(keys: &KeyRing, kind: &str, body: Bytes, proof: &v1::Proof) -> Result<Statement, Reason> {
-    let agency = keys.check(kind, &body, proof)?;
+pub(crate) fn check(
+    (keys, roots): (&KeyRing, Option<&Roots>),
+    kind: &str,
+    body: Bytes,
+    proof: &v1::Proof,
+) -> Result<Statement, Reason> {
+    let agency = keys.check_beside(kind, &body, proof, roots)?;
     let statement = parse(kind, body, proof.encode_to_vec().into())?;
     if statement.claim.agency == *agency { Ok(statement) } else { Err(Reason::BadSignature) }
 }

@@ -1,4 +1,4 @@
-//! Flips every bit of every signed body and every signature of an evidence file and checks each forgery.
+//! Flips every bit of every signed body, every signature and every path to a signed root of an evidence file and checks each forgery.
 
 use lienthong_proto::v1;
 use lienthong_wire::directory::DirectoryFile;
@@ -6,7 +6,7 @@ use lienthong_wire::evidence::{Position, What, verify};
 use prost::Message;
 use prost::bytes::Bytes;
 use v1::link::Kind::Shown;
-use v1::proof::Kind::Direct;
+use v1::proof::Kind::{Checkpoint, Direct};
 use v1::record::Fact::Statement;
 
 /// What was tried.
@@ -15,12 +15,12 @@ pub(crate) struct Flips {
     pub(crate) bits: usize,
 }
 
-/// A statement of the file that was signed on its own.
+/// A statement of the file.
 struct Target {
     link: usize,
     shown: v1::ShownRecord,
     record: v1::StatementRecord,
-    direct: v1::DirectSignature,
+    proof: v1::Proof,
 }
 
 impl Target {
@@ -28,15 +28,16 @@ impl Target {
         let Some(Shown(shown)) = kind else { return None };
         let record = v1::Record::decode(shown.payload.clone()).expect("a record");
         let Some(Statement(record)) = record.fact else { return None };
-        let Some(Direct(direct)) = shown.proof.clone().and_then(|p| p.kind) else { panic!("no signature") };
-        Some(Self { link, shown: shown.clone(), record, direct })
+        let proof = shown.proof.clone().expect("a proof");
+        Some(Self { link, shown: shown.clone(), record, proof })
     }
 
     fn bits(&self) -> usize {
-        (self.record.body.len() + self.direct.signature.len()) * 8
+        let proof: usize = parts(&mut self.proof.clone()).iter().map(|part| part.len()).sum();
+        (self.record.body.len() + proof) * 8
     }
 
-    /// The record with one bit of its signed body or of its signature flipped.
+    /// The record with one bit of its signed body or of its proof flipped.
     fn forged(&self, bit: usize) -> v1::ShownRecord {
         let body_bits = self.record.body.len() * 8;
         if bit < body_bits {
@@ -44,9 +45,26 @@ impl Target {
             let payload = v1::Record { fact: Some(Statement(record)) }.encode_to_vec().into();
             return v1::ShownRecord { payload, ..self.shown.clone() };
         }
-        let signature = flipped(&self.direct.signature, bit - body_bits);
-        let direct = v1::DirectSignature { signature, ..self.direct.clone() };
-        v1::ShownRecord { proof: Some(v1::Proof { kind: Some(Direct(direct)) }), ..self.shown.clone() }
+        let (mut proof, mut bit) = (self.proof.clone(), bit - body_bits);
+        for part in parts(&mut proof) {
+            if bit < part.len() * 8 {
+                *part = flipped(part, bit);
+                break;
+            }
+            bit -= part.len() * 8;
+        }
+        v1::ShownRecord { proof: Some(proof), ..self.shown.clone() }
+    }
+}
+
+/// What of a proof must be as it is, bit by bit.
+fn parts(proof: &mut v1::Proof) -> Vec<&mut Bytes> {
+    match proof.kind.as_mut().expect("a kind") {
+        Direct(direct) => vec![&mut direct.signature],
+        Checkpoint(v1::CheckpointProof { root, path, signature, .. }) => {
+            let signature = &mut signature.as_mut().expect("a signature").signature;
+            path.iter_mut().chain([root, signature]).collect()
+        }
     }
 }
 

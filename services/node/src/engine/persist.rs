@@ -6,7 +6,6 @@ use super::recent::Recent;
 use bytes::Bytes;
 use lienthong_core::durable::Durable;
 use lienthong_core::ids::AgencyId;
-use lienthong_core::record::{Origin, Record};
 use lienthong_store::anchor::{Anchor, Anchored};
 use lienthong_store::queues::Change;
 use lienthong_store::space::is_full;
@@ -14,7 +13,6 @@ use lienthong_store::{Ledger, NewRecord, Position, StoreError};
 use lienthong_wire::keys::Signer;
 use lienthong_wire::record::encode_record;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -97,8 +95,9 @@ fn persist(
     let mut new = Vec::new();
     let (mut agencies, mut rows) = (Vec::new(), Vec::new());
     for part in job.parts {
-        for (index, mut record) in (part.batch.first.0..).zip(part.batch.records) {
-            sign(&mut record, &signers[&part.agency]);
+        let mut records = part.batch.records;
+        signers[&part.agency].sign_records(&mut records);
+        for (index, record) in (part.batch.first.0..).zip(records) {
             let encoded = encode_record(&record);
             new.push(NewRecord {
                 agency: part.agency.clone(),
@@ -137,13 +136,4 @@ fn persist(
         records: places.len() as u64,
         took: started.elapsed(),
     })
-}
-
-fn sign(record: &mut Record, signer: &Signer) {
-    if let Record::Statement(record) = record
-        && record.origin == Origin::Made
-    {
-        let statement = Arc::make_mut(&mut record.statement);
-        statement.sealed = signer.sign_sealed(statement.body.kind(), &statement.sealed);
-    }
 }

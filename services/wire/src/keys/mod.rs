@@ -3,9 +3,10 @@
 mod file;
 mod ring;
 mod signer;
+mod tree;
 
 pub use file::{KeyFileError, generate, load, save};
-pub use ring::{KeyRing, Known};
+pub use ring::{KeyRing, Known, Roots};
 pub use signer::{EntropyError, Signer, SigningKey};
 
 use crate::limits;

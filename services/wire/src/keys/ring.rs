@@ -1,13 +1,18 @@
 //! The public keys of a directory, by key id, and the one place where a signature is checked.
 
+use super::tree;
 use crate::directory::DirectoryFile;
 use crate::limits;
-use crate::statement::pae;
+use crate::statement::{COMMIT_TYPE, commit_body, pae, sid};
+use bytes::Bytes;
 use ed25519_dalek::{Signature, VerifyingKey};
-use lienthong_core::ids::AgencyId;
+use lienthong_core::ids::{AgencyId, Digest, Sid};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
+use lru::LruCache;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Public keys by key id. Ids are unique in a directory, so a proof alone names the agency whose key it needs, before
 /// anything of the body is read.
@@ -65,17 +70,96 @@ impl KeyRing {
     /// Checks a proof of (type, body) and says whose key made it. The body is not parsed.
     ///
     /// # Errors
-    /// `UnknownKey` when the directory has no such key; `BadSignature` for everything else, also for a proof by
-    /// checkpoint, which no node makes yet.
+    /// `UnknownKey` when the directory has no such key; `BadSignature` for everything else.
     pub fn check(&self, type_name: &str, body: &[u8], proof: &v1::Proof) -> Result<&AgencyId, Reason> {
-        let Some(v1::proof::Kind::Direct(direct)) = &proof.kind else { return Err(Reason::BadSignature) };
-        if direct.algorithm != v1::Algorithm::Ed25519 as i32 || body.len() > limits::BODY_BYTES {
+        self.check_beside(type_name, body, proof, None)
+    }
+
+    /// The same; a root that is among `roots` was checked before, and one that is checked now is added. They must be of
+    /// this ring alone.
+    pub(crate) fn check_beside(
+        &self,
+        type_name: &str,
+        body: &[u8],
+        proof: &v1::Proof,
+        roots: Option<&Roots>,
+    ) -> Result<&AgencyId, Reason> {
+        if body.len() > limits::BODY_BYTES {
             return Err(Reason::BadSignature);
         }
-        let known = self.get(&direct.key_id).ok_or(Reason::UnknownKey)?;
-        let signature = Signature::from_slice(&direct.signature).map_err(|_| Reason::BadSignature)?;
-        let signed = pae(type_name, body);
-        known.key.verify_strict(&signed, &signature).map_err(|_| Reason::BadSignature)?;
-        Ok(&known.agency)
+        match proof.kind.as_ref().ok_or(Reason::BadSignature)? {
+            v1::proof::Kind::Direct(direct) => {
+                let known = self.key_of(direct)?;
+                verify(known, &pae(type_name, body), &direct.signature)
+            }
+            v1::proof::Kind::Checkpoint(checkpoint) => {
+                let direct = checkpoint.signature.as_ref().ok_or(Reason::BadSignature)?;
+                let known = self.key_of(direct)?;
+                let root = led_to(checkpoint, &sid(type_name, body)).ok_or(Reason::BadSignature)?;
+                let signed = commit_body(&root, checkpoint.leaf_count);
+                let entry = (direct.key_id.clone(), signed, direct.signature.clone());
+                if roots.is_some_and(|roots| roots.has(&entry)) {
+                    return Ok(&known.agency);
+                }
+                verify(known, &pae(COMMIT_TYPE, &signed), &direct.signature)?;
+                roots.inspect(|roots| roots.add(entry));
+                Ok(&known.agency)
+            }
+        }
+    }
+
+    fn key_of(&self, direct: &v1::DirectSignature) -> Result<&Known, Reason> {
+        if direct.algorithm != v1::Algorithm::Ed25519 as i32 {
+            return Err(Reason::BadSignature);
+        }
+        self.get(&direct.key_id).ok_or(Reason::UnknownKey)
+    }
+}
+
+/// The one place where a signature is verified.
+fn verify<'a>(known: &'a Known, signed: &[u8], signature: &[u8]) -> Result<&'a AgencyId, Reason> {
+    let signature = Signature::from_slice(signature).map_err(|_| Reason::BadSignature)?;
+    known.key.verify_strict(signed, &signature).map_err(|_| Reason::BadSignature)?;
+    Ok(&known.agency)
+}
+
+/// The root of a checkpoint, when the path leads to it from the leaf of `sid`.
+fn led_to(checkpoint: &v1::CheckpointProof, sid: &Sid) -> Option<Digest> {
+    if checkpoint.leaf_count > limits::LEAVES as u64 {
+        return None;
+    }
+    let digest = |bytes: &Bytes| <[u8; 32]>::try_from(&bytes[..]).map(Digest).ok();
+    let path = checkpoint.path.iter().map(digest).collect::<Option<Vec<_>>>()?;
+    let root = tree::root_from(sid, checkpoint.leaf_index, checkpoint.leaf_count, &path)?;
+    (root.0[..] == checkpoint.root[..]).then_some(root)
+}
+
+/// Whose key, what was signed, and the signature.
+type Checked = (String, [u8; 40], Bytes);
+
+/// Roots checked lately: a pack brings many statements of one commit, and its signature is verified once.
+#[derive(Debug)]
+pub struct Roots(Mutex<LruCache<Checked, ()>>);
+
+/// Some seconds of the highest load: a root stands for up to [`limits::LEAVES`] statements.
+const ROOTS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(ROOTS)))
+    }
+}
+
+impl Roots {
+    fn has(&self, checked: &Checked) -> bool {
+        self.lock().get(checked).is_some()
+    }
+
+    fn add(&self, checked: Checked) {
+        self.lock().put(checked, ());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<Checked, ()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

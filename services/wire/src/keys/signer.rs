@@ -1,8 +1,12 @@
 //! The agency's own key and the proofs it makes.
 
-use crate::statement::{pae, type_name};
+use super::tree::Tree;
+use crate::limits::LEAVES;
+use crate::statement::{COMMIT_TYPE, commit_body, pae, type_name};
+use bytes::Bytes;
 use ed25519_dalek::Signer as _;
-use lienthong_core::statement::{Kind, Sealed};
+use lienthong_core::record::{Origin, Record};
+use lienthong_core::statement::{Kind, Sealed, Statement};
 use lienthong_proto::v1;
 use prost::Message;
 use std::fmt;
@@ -68,12 +72,7 @@ impl Signer {
 
     /// The encoded `Proof` of a statement: a direct signature over `PAE(type of kind, body)`.
     pub fn sign(&self, kind: Kind, body: &[u8]) -> Vec<u8> {
-        let signature = self.key.key.sign(&pae(type_name(kind), body));
-        let direct = v1::DirectSignature {
-            algorithm: v1::Algorithm::Ed25519 as i32,
-            key_id: self.key.id.as_ref().into(),
-            signature: signature.to_vec().into(),
-        };
+        let direct = self.direct(&pae(type_name(kind), body));
         v1::Proof { kind: Some(v1::proof::Kind::Direct(direct)) }.encode_to_vec()
     }
 
@@ -81,5 +80,48 @@ impl Signer {
     pub fn sign_sealed(&self, kind: Kind, sealed: &Sealed) -> Sealed {
         let proof = self.sign(kind, &sealed.body).into();
         Sealed { sid: sealed.sid, body: sealed.body.clone(), proof }
+    }
+
+    /// Proves the statements that were made in a commit: one alone by a direct signature, more of them by one signature
+    /// for each [`LEAVES`]. What others made has its proof.
+    pub fn sign_records(&self, records: &mut [Record]) {
+        let made = records.iter_mut().filter_map(|record| match record {
+            Record::Statement(record) if record.origin == Origin::Made => {
+                Some(Arc::make_mut(&mut record.statement))
+            }
+            _ => None,
+        });
+        let mut made: Vec<&mut Statement> = made.collect();
+        made.chunks_mut(LEAVES).for_each(|group| self.sign_group(group));
+    }
+
+    fn sign_group(&self, group: &mut [&mut Statement]) {
+        if let [one] = group {
+            one.sealed = self.sign_sealed(one.body.kind(), &one.sealed);
+            return;
+        }
+        let tree = Tree::over(group.iter().map(|statement| statement.sid()));
+        let (root, leaf_count) = (tree.root(), group.len() as u64);
+        let signature = self.direct(&pae(COMMIT_TYPE, &commit_body(&root, leaf_count)));
+        for (index, statement) in group.iter_mut().enumerate() {
+            let path = tree.path(index);
+            let checkpoint = v1::CheckpointProof {
+                root: Bytes::copy_from_slice(&root.0),
+                leaf_index: index as u64,
+                leaf_count,
+                path: path.iter().map(|sibling| Bytes::copy_from_slice(&sibling.0)).collect(),
+                signature: Some(signature.clone()),
+            };
+            let proof = v1::Proof { kind: Some(v1::proof::Kind::Checkpoint(checkpoint)) };
+            statement.sealed.proof = proof.encode_to_vec().into();
+        }
+    }
+
+    fn direct(&self, signed: &[u8]) -> v1::DirectSignature {
+        v1::DirectSignature {
+            algorithm: v1::Algorithm::Ed25519 as i32,
+            key_id: self.key.id.as_ref().into(),
+            signature: self.key.key.sign(signed).to_vec().into(),
+        }
     }
 }

@@ -71,7 +71,7 @@ pub fn verify_record(keys: &KeyRing, record: &Record) -> Result<(), Reason> {
     let sealed = &record.statement.sealed;
     let proof = decode_proof(&sealed.proof)?;
     let kind = type_name(record.statement.body.kind());
-    check(keys, kind, Bytes::from_owner(sealed.body.clone()), &proof).map(drop)
+    check((keys, None), kind, Bytes::from_owner(sealed.body.clone()), &proof).map(drop)
 }
 
 fn statement(

@@ -8,4 +8,4 @@ mod types;
 pub(crate) use decode::{agency, digest, officer, parse};
 pub use encode::{WireCodec, to_proto};
 pub(crate) use encode::{hash, of_officer};
-pub use types::{kind_of, pae, sid, type_name};
+pub use types::{COMMIT_TYPE, commit_body, kind_of, pae, sid, type_name};

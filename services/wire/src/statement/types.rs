@@ -40,6 +40,18 @@ pub fn pae(type_name: &str, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The type that is signed for several statements at once; no statement has it.
+pub const COMMIT_TYPE: &str = "application/vnd.lienthong.commit.v1";
+
+/// The body that is signed for several statements at once: the root of the tree over their sids and their number,
+/// big-endian.
+pub fn commit_body(root: &Digest, leaf_count: u64) -> [u8; 40] {
+    let mut body = [0; 40];
+    body[..32].copy_from_slice(&root.0);
+    body[32..].copy_from_slice(&leaf_count.to_be_bytes());
+    body
+}
+
 /// `SHA-256(PAE(type, body))`: the statement's id.
 pub fn sid(type_name: &str, body: &[u8]) -> Sid {
     let mut hash = Sha256::new();

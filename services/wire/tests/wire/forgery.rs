@@ -15,7 +15,7 @@ use std::sync::Arc;
 fn direct(signed: &mut v1::SignedStatement) -> &mut v1::DirectSignature {
     match signed.proof.as_mut().unwrap().kind.as_mut().unwrap() {
         v1::proof::Kind::Direct(direct) => direct,
-        v1::proof::Kind::Checkpoint(_) => panic!("our signer makes direct signatures"),
+        v1::proof::Kind::Checkpoint(_) => panic!("one alone is signed directly"),
     }
 }
 

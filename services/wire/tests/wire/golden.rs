@@ -44,6 +44,14 @@ fn golden_statements() {
 }
 
 #[test]
+fn golden_commit() {
+    let records = crate::commits::commit("xa-a", 3);
+    let (_, last) = crate::commits::proved(&records).pop().unwrap();
+    let kept = golden("note.commit.v1", &last.encode_to_vec());
+    assert!(verifier().verify_statement(v1::SignedStatement::decode(&kept[..]).unwrap()).is_ok());
+}
+
+#[test]
 fn golden_words() {
     for (name, word) in words() {
         let statement = simple("xa-a", Body::Recovery(word));

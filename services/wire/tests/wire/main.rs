@@ -1,5 +1,6 @@
 //! Tests of the wire: round trips, forgeries, limits, evidence, golden bytes.
 
+mod commits;
 mod directories;
 mod envelopes;
 mod evidence;

@@ -66,7 +66,9 @@ impl Commits {
                 | Change::Replace(table, key, _, value) => {
                     drop(due.entry(table).or_default().insert(key, value))
                 }
-                Change::Delete(table, key) | Change::Remove(table, key, _) => drop(due.entry(table).or_default().remove(&key)),
+                Change::Delete(table, key) | Change::Remove(table, key, _) => {
+                    drop(due.entry(table).or_default().remove(&key))
+                }
             }
         }
         for table in [Table::Records, Table::Outbox] {
