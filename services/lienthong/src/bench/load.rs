@@ -18,7 +18,7 @@ type Client = DossierServiceClient<Channel>;
 const INTAKES: usize = 256;
 /// Dossiers prepared for a second of measuring: above what two cores were seen to carry. A measurement that uses them up
 /// ends early and says the time it took.
-const PREPARED_PER_SECOND: u64 = 6_000;
+const PREPARED_PER_SECOND: u64 = 12_000;
 /// With few under way, a second cannot use up more than these for each of them.
 const PREPARED_PER_FLIGHT: u64 = 3_000;
 
