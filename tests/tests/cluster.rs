@@ -3,6 +3,8 @@
 //!
 //! Short forms here, long ones with `LIENTHONG_SOAK=1`; each prints its verdict.
 
+#[path = "cluster/absent.rs"]
+mod absent;
 #[path = "cluster/backlog.rs"]
 mod backlog;
 #[path = "cluster/islands.rs"]

@@ -76,6 +76,7 @@ struct Channels {
     handle: Handle,
     arrivals: mpsc::Sender<crate::engine::events::Arrived>,
     left: Left,
+    sent: Arc<Sent>,
 }
 
 impl Node {
@@ -137,7 +138,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     if let Some(before) = unverified {
         scrub(&tasks, config.node.data_dir.clone(), before).map_err(io("start a thread"))?;
     }
-    let waiting = Waiting::new(channels.left.clone(), directory.clone());
+    let waiting = Waiting::new(channels.left.clone(), directory.clone(), channels.sent.clone());
     let opening = incoming::open_all(waiting.clone(), verifier.clone(), channels.arrivals.clone());
     on_the_side(&tasks, "verifying", opening);
     for agency in agencies {
@@ -237,7 +238,7 @@ fn spawn_engine(
     };
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer.run(rows))?;
     let records = &booted.records;
-    spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched)?;
+    let sent = spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched)?;
     on_the_side(tasks, "disk watch", pressure::watch(pressure.clone()));
     let snapshots =
         Taker::new(config.store.snapshot_every_records, booted.replayed, handle.clone(), pressure.clone());
@@ -264,7 +265,7 @@ fn spawn_engine(
     };
     let asked = stop.asked.clone();
     tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
-    let channels = Channels { handle, arrivals: arrivals_in, left };
+    let channels = Channels { handle, arrivals: arrivals_in, left, sent };
     Ok((channels, applied, booted.lock))
 }
 
@@ -277,8 +278,8 @@ fn spawn_courier(
     handle: &Handle,
     metrics: &Arc<Metrics>,
     dispatched: mpsc::Receiver<Due>,
-) -> std::io::Result<()> {
-    let sent = Arc::new(Sent::new());
+) -> std::io::Result<Arc<Sent>> {
+    let sent = Arc::new(Sent::default());
     let dispatcher = Dispatcher {
         records: records.clone(),
         applied: applied.clone(),
@@ -291,8 +292,8 @@ fn spawn_courier(
     };
     tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
     on_the_side(tasks, "gauges", gauges::run(handle.clone(), link.clone(), metrics.clone()));
-    on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent));
-    Ok(())
+    on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent.clone()));
+    Ok(sent)
 }
 
 /// Something that runs until the node ends and is not missed when it ends before.

@@ -3,6 +3,7 @@
 use super::events::{Arrived, Opened};
 use super::fair::{Fair, Spare, Turn};
 use super::left::{Left, SOON};
+use super::sent::Sent;
 use bytes::Bytes;
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::ids::AgencyId;
@@ -34,11 +35,12 @@ pub(crate) struct Waiting {
     more: Arc<Notify>,
     left: Left,
     directory: Arc<DirectoryFile>,
+    sent: Arc<Sent>,
 }
 
 impl Waiting {
-    pub(crate) fn new(left: Left, directory: Arc<DirectoryFile>) -> Self {
-        Self { fair: Arc::new(Mutex::new(Fair::new())), more: Arc::default(), left, directory }
+    pub(crate) fn new(left: Left, directory: Arc<DirectoryFile>, sent: Arc<Sent>) -> Self {
+        Self { fair: Arc::new(Mutex::new(Fair::new())), more: Arc::default(), left, directory, sent }
     }
 
     /// Whose share a message takes. Whoever is not in the directory can be anybody under any number of names: they have
@@ -91,7 +93,7 @@ pub(crate) async fn open_all(waiting: Waiting, verifier: Arc<Verifier>, loop_end
             Turn::Of(from, messages, _) => {
                 let (waiting, verifier, loop_end) = (waiting.clone(), verifier.clone(), loop_end.clone());
                 tokio::spawn(async move {
-                    let refused = open_some(messages, verifier, &loop_end).await;
+                    let refused = open_some(messages, verifier, &loop_end, &waiting.sent).await;
                     waiting.fair().done(Instant::now(), &from, refused);
                     drop(permit);
                     waiting.more.notify_one();
@@ -114,13 +116,18 @@ async fn open_some(
     messages: Vec<Delivery>,
     verifier: Arc<Verifier>,
     loop_end: &mpsc::Sender<Arrived>,
+    sent: &Sent,
 ) -> usize {
     let opening = move || messages.into_iter().map(|d| open(&verifier, d)).collect::<Vec<_>>();
     // A message that is dropped comes again.
     let Ok(opened) = tokio::task::spawn_blocking(opening).await else { return 0 };
     let mut refused = 0;
     for arrived in opened {
-        refused += arrived.envelopes.iter().filter(|e| e.arrival.is_err()).count();
+        let bad = arrived.envelopes.iter().filter(|e| e.arrival.is_err()).count();
+        if bad < arrived.envelopes.len() {
+            sent.heard(&arrived.to, &arrived.from);
+        }
+        refused += bad;
         if loop_end.send(arrived).await.is_err() {
             break;
         }
