@@ -384,6 +384,11 @@ impl<C: Codec> Node<C> {
         self.with_vouching(rows)
     }
 
+    /// The courier takes for this peer again what it refused: the rest need not sit out a long pause.
+    pub fn gets_through(&mut self, now: Now, peer: &AgencyId) {
+        self.courier.heard(now.mono, peer);
+    }
+
     /// The courier could not be reached and can be again: what waits for that need not sit out a long pause.
     pub fn reconnected(&mut self, now: Now) {
         self.courier.reconnected(now.mono);

@@ -115,7 +115,7 @@ impl Courier {
         }
     }
 
-    /// The peer was heard: it is there again, so what waits for it need not sit out a long pause.
+    /// The peer was heard, or what was sent to it got through: what waits for it need not sit out a long pause.
     pub(crate) fn heard(&mut self, now: Instant, from: &AgencyId) {
         let Some(peer) = self.peers.get_mut(from) else { return };
         if peer.trouble.take().is_some() {

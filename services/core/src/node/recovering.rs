@@ -88,6 +88,7 @@ impl<C: Codec> Node<C> {
         if claim.agency != *from || *from == self.state.me {
             return Err(Reason::SenderMismatch);
         }
+        self.courier.heard(now.mono, from);
         let fence = self.state.memory.fences.get(from);
         let (min, fence) = fence.map_or((Incarnation(0), None), |f| (f.min, f.fence));
         match word {

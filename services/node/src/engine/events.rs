@@ -100,6 +100,8 @@ pub(crate) enum Event {
     Release(Box<super::release::Release>),
     /// A courier's word about a peer of an agency.
     Trouble { agency: AgencyId, peer: AgencyId, trouble: lienthong_core::delivery::courier::Trouble },
+    /// The courier takes for this peer again what it refused.
+    Through { agency: AgencyId, peer: AgencyId },
     /// The courier can be reached again.
     Reconnected,
 }

@@ -97,7 +97,7 @@ impl Dispatcher {
                     let (link, handle, route) = (self.link.clone(), self.handle.clone(), route.clone());
                     let sent = self.sent.clone();
                     self.runtime.spawn(async move {
-                        let is_taken = send(&link, &handle, route, pack.bytes.finish()).await;
+                        let is_taken = send(&link, &handle, &sent, route, pack.bytes.finish()).await;
                         pass.answered(is_taken);
                         sent.answered(pack.rows, is_taken);
                         drop(permit);
@@ -214,15 +214,28 @@ pub(crate) async fn tell_reconnects(link: Link, handle: Handle, sent: Arc<Sent>)
     }
 }
 
-/// Whether the courier took it; if not, the loop is told why.
-async fn send(link: &Link, handle: &Handle, (from, to, lane): Route, pack: bytes::Bytes) -> bool {
+/// Whether the courier took it; the loop is told why not, and when it does again.
+async fn send(
+    link: &Link,
+    handle: &Handle,
+    sent: &Sent,
+    (from, to, lane): Route,
+    pack: bytes::Bytes,
+) -> bool {
     let lane = match lane {
         Lane::Offer => lienthong_link::Lane::Offer,
         Lane::Answer => lienthong_link::Lane::Answer,
         Lane::Ctl => lienthong_link::Lane::Ctl,
     };
     let trouble = match link.send(&from, &to, lane, pack).await {
-        Ok(()) => return true,
+        Ok(()) => {
+            let pair = (from, to);
+            let through = || Event::Through { agency: pair.0.clone(), peer: pair.1.clone() };
+            if sent.is_through_again(&pair) && handle.send(through()).is_err() {
+                sent.refused(pair); // the loop is full: with the next one
+            }
+            return true;
+        }
         Err(SendError::NoMailbox) => Trouble::NoMailbox,
         Err(SendError::MailboxFull) => Trouble::MailboxFull,
         Err(SendError::Unreachable(why)) => {
@@ -234,6 +247,7 @@ async fn send(link: &Link, handle: &Handle, (from, to, lane): Route, pack: bytes
             return false;
         }
     };
+    sent.refused((from.clone(), to.clone()));
     // Only a remark for operators: when the loop is full it is not missed.
     let _ = handle.send(Event::Trouble { agency: from, peer: to, trouble });
     false

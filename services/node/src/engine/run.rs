@@ -174,6 +174,11 @@ impl Engine {
                     let _ = host.node.step(self.clock.now(), Input::Trouble(peer, trouble));
                 }
             }
+            Event::Through { agency, peer } => {
+                if let Some(host) = self.hosts.get_mut(&agency) {
+                    host.node.gets_through(self.clock.now(), &peer);
+                }
+            }
             Event::Reconnected => {
                 let now = self.clock.now();
                 self.hosts.values_mut().for_each(|host| host.node.reconnected(now));

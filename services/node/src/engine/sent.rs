@@ -2,7 +2,7 @@
 //! the mailbox of somebody who is away.
 
 use lienthong_core::ids::{AgencyId, LedgerIndex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,13 @@ pub(crate) struct Sent(Mutex<Known>);
 struct Known {
     rows: BTreeMap<Row, Stage>,
     /// When an agency of this node last heard a peer.
-    heard: BTreeMap<(AgencyId, AgencyId), Instant>,
+    heard: BTreeMap<Pair, Instant>,
+    /// For whom the courier refused something last.
+    refused: BTreeSet<Pair>,
 }
+
+/// An agency of this node, and a peer.
+type Pair = (AgencyId, AgencyId);
 
 /// What an answer may take after the courier took a row: there and back, both over a bad line with much on it. That the
 /// courier itself has lost it is known sooner, for then the connection breaks; a lost answer is waited for this long.
@@ -70,6 +75,16 @@ impl Sent {
     /// Something came from a peer for an agency of this node.
     pub(crate) fn heard(&self, me: &AgencyId, peer: &AgencyId) {
         self.known().heard.insert((me.clone(), peer.clone()), Instant::now());
+    }
+
+    /// The courier refused something of `pair`.
+    pub(crate) fn refused(&self, pair: Pair) {
+        self.known().refused.insert(pair);
+    }
+
+    /// Whether the courier had refused something of `pair` before this.
+    pub(crate) fn is_through_again(&self, pair: &Pair) -> bool {
+        self.known().refused.remove(pair)
     }
 
     /// The courier was away, and perhaps has lost all it took.
