@@ -95,6 +95,43 @@ async fn lists_inbox_and_status_show_what_was_told() {
     assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_begin_with_what_came_first_and_go_on_page_by_page() {
+    let fixture = Fixture::new(&["xa", "huyen"]);
+    let (node, mut client) = fixture.start().await;
+    let mut ids = Vec::new();
+    for n in 0..7 {
+        ids.push(submit(&mut client, &format!("k{n}")).await.dossier_id);
+    }
+    for id in [&ids[5], &ids[1], &ids[3]] {
+        offer(&mut client, "xa", "huyen", id).await;
+    }
+    let list = async |agency: &str, phases: &[v1::Phase]| {
+        let phases = phases.iter().map(|phase| *phase as i32).collect();
+        let mut request =
+            v1::ListDossiersRequest { agency: agency.into(), page_size: 2, phases, ..Default::default() };
+        let (mut listed, mut client) = (Vec::new(), client.clone());
+        loop {
+            let page = client.list_dossiers(request.clone()).await.unwrap().into_inner();
+            assert!(page.dossiers.len() <= 2);
+            listed.extend(page.dossiers.into_iter().map(|d| ids.iter().position(|id| *id == d.id).unwrap()));
+            if page.next_page_token.is_empty() {
+                return listed;
+            }
+            request.page_token = page.next_page_token;
+        }
+    };
+    assert_eq!(list("xa", &[]).await, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(list("xa", &[v1::Phase::Offered]).await, [1, 3, 5]);
+    assert_eq!(list("xa", &[v1::Phase::Offered, v1::Phase::Held]).await, [0, 2, 4, 6, 1, 3, 5]);
+    assert_eq!(
+        list("huyen", &[v1::Phase::Inbox]).await,
+        [5, 1, 3],
+        "in the order in which they came in there"
+    );
+    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+}
+
 /// What waits together may be far more than one commit of the ledger takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_the_largest_requests_stops_nothing() {

@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | Records | agency, index of the first of records of one commit | their places |
 //! | Outbox | agency, index, receiver | `OutboxRow` |
-//! | Inbox | agency, index | `InboxEvent` |
-//! | Dossiers | agency, track | `Dossier` |
-//! | States | agency, phase, track | nothing |
+//! | Inbox | agency, index | number of its dossier, `InboxEvent` |
+//! | Dossiers | agency, number | `Dossier` |
+//! | States | agency, phase, number | nothing |
 //!
-//! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian.
+//! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian. The number of a dossier
+//! is the index of its first record: so lists show the oldest first, and new rows lie beside each other.
 
 use crate::grpc::shape;
 use lienthong_core::custody::state::State;
@@ -23,22 +24,22 @@ use lienthong_store::queues::{Change, Queues, QueuesError, Table};
 use prost::Message;
 use std::collections::BTreeMap;
 
-/// Length of a track's id, the end of a dossier's key.
-const TRACK_BYTES: usize = 32;
+/// Length of a dossier's number, the end of its key.
+const NUMBER_BYTES: usize = 8;
 
 /// Beginning of all keys of an agency.
 pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
     [agency.as_str().as_bytes(), &[0]].concat()
 }
 
-/// Key of a record, of its event in the inbox, and beginning of its rows in the outbox.
+/// Key of a record, of its event in the inbox, of the dossier that begins with it, and beginning of its rows in the outbox.
 pub(crate) fn record_key(agency: &AgencyId, index: u64) -> Vec<u8> {
     [&of_agency(agency)[..], &index.to_be_bytes()].concat()
 }
 
-/// Key of a dossier.
-pub(crate) fn dossier_key(agency: &AgencyId, track: &TrackId) -> Vec<u8> {
-    [&of_agency(agency)[..], &track.0].concat()
+/// The number of a dossier in its agency: the index of its first record.
+fn number(track: &Track) -> u64 {
+    track.entries.first().map_or(0, |entry| entry.index.0)
 }
 
 /// Beginning of the keys of dossiers in a phase.
@@ -110,7 +111,7 @@ pub(crate) fn outbox_row(state: &State, index: LedgerIndex, to: &AgencyId) -> Ch
 /// A dossier. [`with_phases`] puts the row of its phase beside it.
 pub(crate) fn dossier_row(state: &State, id: &TrackId, track: &Track) -> Change {
     let dossier = shape::dossier(state, id, track);
-    Change::Put(Table::Dossiers, dossier_key(&state.me, id), dossier.encode_to_vec())
+    Change::Put(Table::Dossiers, record_key(&state.me, number(track)), dossier.encode_to_vec())
 }
 
 /// The changes, each dossier once, and with it the one phase it is listed under: it leaves the phase that its row shows
@@ -154,18 +155,26 @@ struct OnlyPhase {
 
 /// Key of a dossier, told by its own key, in the list of a phase.
 fn state_key(dossier: &[u8], phase: v1::Phase) -> Vec<u8> {
-    let (agency, track) = dossier.split_at(dossier.len() - TRACK_BYTES);
-    [agency, &[phase as u8], track].concat()
+    let (agency, number) = dossier.split_at(dossier.len() - NUMBER_BYTES);
+    [agency, &[phase as u8], number].concat()
 }
 
 /// The event of a record that came in, if it is news for an officer.
 pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
     let Record::Statement(record) = record else { return None };
-    let event = event(state, index, record)?;
-    Some(Change::New(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
+    let (number, event) = event(state, index, record)?;
+    let mut value = number.to_be_bytes().to_vec();
+    event.encode(&mut value).ok()?;
+    Some(Change::New(Table::Inbox, record_key(&state.me, index), value))
 }
 
-fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
+/// An event of the inbox, and the number of its dossier.
+pub(crate) fn read_event(value: &[u8]) -> Option<(u64, v1::InboxEvent)> {
+    let (number, event) = value.split_first_chunk()?;
+    Some((u64::from_be_bytes(*number), v1::InboxEvent::decode(event).ok()?))
+}
+
+fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1::InboxEvent)> {
     use v1::InboxEventKind as K;
     let statement = &*record.statement;
     let id = statement.track()?;
@@ -192,7 +201,7 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
             return None;
         }
     };
-    Some(v1::InboxEvent {
+    let event = v1::InboxEvent {
         cursor: index,
         kind: kind as i32,
         dossier_id: id.to_string(),
@@ -202,7 +211,8 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::Inbo
         statement_id: statement.sid().to_string(),
         made_at_ms: statement.claim.made_at.0,
         undecided: false,
-    })
+    };
+    Some((number(track), event))
 }
 
 /// A certificate may bring what its own envelope has not brought yet. The late envelope is a duplicate then, so whoever

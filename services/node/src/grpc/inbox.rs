@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::engine::queuer::Applied;
 use crate::engine::rows;
 use futures::stream::{BoxStream, StreamExt};
-use lienthong_core::ids::{AgencyId, Digest};
+use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_store::queues::{Queues, QueuesError, Table};
@@ -57,9 +57,9 @@ fn page(
             more = true;
             break;
         }
-        let Ok(mut event) = v1::InboxEvent::decode(&value[..]) else { continue };
+        let Some((number, mut event)) = rows::read_event(&value) else { continue };
         next_after = event.cursor;
-        event.undecided = is_undecided(queues, agency, &event)?;
+        event.undecided = is_undecided(queues, agency, number, &event)?;
         if event.undecided || !undecided_only {
             events.push(event);
         }
@@ -67,12 +67,16 @@ fn page(
     Ok(v1::ListInboxResponse { events, next_after, more })
 }
 
-fn is_undecided(queues: &Queues, agency: &AgencyId, event: &v1::InboxEvent) -> Result<bool, QueuesError> {
-    let Some(id) = Digest::parse_hex(&event.dossier_id) else { return Ok(false) };
+fn is_undecided(
+    queues: &Queues,
+    agency: &AgencyId,
+    number: u64,
+    event: &v1::InboxEvent,
+) -> Result<bool, QueuesError> {
     if event.kind() != v1::InboxEventKind::Offered {
         return Ok(false);
     }
-    let row = queues.get(Table::Dossiers, &rows::dossier_key(agency, &id))?;
+    let row = queues.get(Table::Dossiers, &rows::record_key(agency, number))?;
     let dossier = row.and_then(|bytes| v1::Dossier::decode(&bytes[..]).ok());
     Ok(dossier.is_some_and(|d| {
         d.phase() == v1::Phase::Inbox && d.hand_off.is_some_and(|h| h.id == event.hand_off_id)

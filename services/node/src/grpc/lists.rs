@@ -5,7 +5,7 @@ use super::inbox::broken;
 use super::parse::{self, Parsed};
 use super::refusal::Refusal;
 use crate::engine::rows;
-use lienthong_core::ids::{AgencyId, Digest};
+use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_store::queues::{Queues, QueuesError, Table};
@@ -20,7 +20,7 @@ struct Query {
     phases: Vec<v1::Phase>,
     procedure: String,
     size: usize,
-    after: Option<(usize, Digest)>,
+    after: Option<(usize, u64)>,
 }
 
 /// `ListDossiers`.
@@ -56,14 +56,14 @@ pub(crate) async fn dossiers(desk: &Desk, r: v1::ListDossiersRequest) -> Parsed<
     }
 }
 
-/// A page token is the number of the phase in the query and the last dossier seen.
-fn token(text: &str, phases: usize) -> Parsed<Option<(usize, Digest)>> {
+/// A page token is the place of the phase in the query and the number of the last dossier seen.
+fn token(text: &str, phases: usize) -> Parsed<Option<(usize, u64)>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let parts = text.split_once('.').and_then(|(n, id)| Some((n.parse().ok()?, Digest::parse_hex(id)?)));
+    let parts = text.split_once('.').and_then(|(n, last)| Some((n.parse().ok()?, last.parse().ok()?)));
     match parts {
-        Some((n, id)) if n < phases.max(1) => Ok(Some((n, id))),
+        Some((n, last)) if n < phases.max(1) => Ok(Some((n, last))),
         _ => Err(Refusal::field(Reason::BadCursor, "page_token")),
     }
 }
@@ -71,21 +71,21 @@ fn token(text: &str, phases: usize) -> Parsed<Option<(usize, Digest)>> {
 impl Query {
     fn run(&self, queues: &Queues) -> Result<v1::ListDossiersResponse, QueuesError> {
         let mut page = v1::ListDossiersResponse::default();
-        let (first, mut after) = self.after.map_or((0, None), |(n, id)| (n, Some(id)));
+        let (first, mut after) = self.after.map_or((0, None), |(n, last)| (n, Some(last)));
         let mut budget = LOOKED_AT;
         for n in first..self.phases.len().max(1) {
-            while let Some(ids) = self.ids(queues, n, after, budget)? {
-                budget -= ids.len();
-                for id in ids {
-                    after = Some(id);
-                    self.add(queues, &id, &mut page)?;
+            while let Some(numbers) = self.numbers(queues, n, after, budget)? {
+                budget -= numbers.len();
+                for number in numbers {
+                    after = Some(number);
+                    self.add(queues, number, &mut page)?;
                     if page.dossiers.len() == self.size {
-                        page.next_page_token = format!("{n}.{id}");
+                        page.next_page_token = format!("{n}.{number}");
                         return Ok(page);
                     }
                 }
                 if budget == 0 {
-                    page.next_page_token = after.map_or_else(String::new, |id| format!("{n}.{id}"));
+                    page.next_page_token = after.map_or_else(String::new, |last| format!("{n}.{last}"));
                     return Ok(page);
                 }
             }
@@ -94,32 +94,33 @@ impl Query {
         Ok(page)
     }
 
-    /// The next tracks of the n-th phase, or of all; `None` at the end.
-    fn ids(
+    /// The next dossiers of the n-th phase, or of all; `None` at the end.
+    fn numbers(
         &self,
         queues: &Queues,
         n: usize,
-        after: Option<Digest>,
+        after: Option<u64>,
         budget: usize,
-    ) -> Result<Option<Vec<Digest>>, QueuesError> {
+    ) -> Result<Option<Vec<u64>>, QueuesError> {
         let (table, prefix) = match self.phases.get(n) {
             Some(phase) => (Table::States, rows::phase_prefix(&self.agency, *phase)),
             None => (Table::Dossiers, rows::of_agency(&self.agency)),
         };
-        let start = after.map(|id| [&prefix[..], &id.0].concat());
+        let start = after.map(|last| [&prefix[..], &last.to_be_bytes()].concat());
         let found = queues.scan(table, &prefix, start.as_deref(), budget.min(self.size))?;
-        let id = |(key, _): (Vec<u8>, Vec<u8>)| key[prefix.len()..].try_into().ok().map(Digest);
-        let ids: Vec<Digest> = found.into_iter().filter_map(id).collect();
-        Ok((!ids.is_empty()).then_some(ids))
+        let number =
+            |(key, _): (Vec<u8>, Vec<u8>)| key[prefix.len()..].try_into().ok().map(u64::from_be_bytes);
+        let numbers: Vec<u64> = found.into_iter().filter_map(number).collect();
+        Ok((!numbers.is_empty()).then_some(numbers))
     }
 
     fn add(
         &self,
         queues: &Queues,
-        id: &Digest,
+        number: u64,
         page: &mut v1::ListDossiersResponse,
     ) -> Result<(), QueuesError> {
-        let row = queues.get(Table::Dossiers, &rows::dossier_key(&self.agency, id))?;
+        let row = queues.get(Table::Dossiers, &rows::record_key(&self.agency, number))?;
         let dossier = row.and_then(|bytes| v1::Dossier::decode(&bytes[..]).ok());
         page.dossiers
             .extend(dossier.filter(|d| self.procedure.is_empty() || d.procedure_code == self.procedure));

@@ -92,7 +92,7 @@ pub(crate) async fn offer(
     id: &str,
 ) -> v1::OfferHandOffResponse {
     let request = v1::OfferHandOffRequest {
-        act: act(from, &format!("offer-{from}")),
+        act: act(from, &format!("offer-{from}-{}", &id[..8])),
         dossier: dossier(id),
         to: to.into(),
         kind: v1::HandOffKind::Forward as i32,

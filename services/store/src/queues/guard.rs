@@ -122,7 +122,7 @@ pub(crate) fn prove(db: &sled::Db) -> Result<Mark, String> {
     .and_then(|(found, told)| match told {
         None if found.rows == 0 => Ok(found),
         None => Err(format!("{} rows and no mark", found.rows)),
-        Some(None) => Err("the mark is not one".to_owned()),
+        Some(None) => Err("the mark is damaged, or of another version".to_owned()),
         Some(Some(told)) if (told.rows, told.sum) == (found.rows, found.sum) => Ok(told),
         Some(Some(told)) => {
             Err(format!("{} rows that are not the {} the mark counts", found.rows, told.rows))

@@ -61,7 +61,9 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    pub(crate) const LEN: usize = Position::LEN + 8 + 16;
+    pub(crate) const LEN: usize = Position::LEN + 8 + 16 + 1;
+    /// How keys and values are made. Rows of another making are as good as damaged: they are filled from the ledger.
+    const MAKING: u8 = 2;
 
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
@@ -77,12 +79,13 @@ impl Mark {
         let mut out = [0; Self::LEN];
         out[..12].copy_from_slice(&reflects.to_bytes());
         out[12..20].copy_from_slice(&self.rows.to_be_bytes());
-        out[20..].copy_from_slice(&self.sum.to_be_bytes());
+        out[20..36].copy_from_slice(&self.sum.to_be_bytes());
+        out[36] = Self::MAKING;
         out
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() == Self::LEN).then(|| Self {
+        (bytes.len() == Self::LEN && bytes[36] == Self::MAKING).then(|| Self {
             reflects: Some(Position::from_bytes(array(bytes, 0))),
             rows: get_u64(bytes, 12),
             sum: u128::from_be_bytes(array(bytes, 20)),
