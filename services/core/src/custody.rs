@@ -11,6 +11,7 @@ pub mod command;
 pub mod spine;
 pub mod state;
 pub mod track;
+pub mod transfers;
 
 use crate::record::{CommandRef, StatementRecord, TraceContext};
 use crate::statement::{Body, Officer};

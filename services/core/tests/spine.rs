@@ -260,7 +260,7 @@ fn agree(heap: &[Statement], order: &[usize]) -> Result<usize, TestCaseError> {
     prop_assert_eq!((at.completed.is_some(), at.returned.is_some()), (walk.completed, walk.closed));
     prop_assert_eq!((track.hop, track.completed, track.returned), (at.hop, at.completed, at.returned));
     prop_assert_eq!(track.last_transfer().map(|(tid, _)| *tid), last);
-    for (tid, transfer) in &track.transfers {
+    for (tid, transfer) in track.transfers.iter() {
         let decides = |s: &&Statement| s.body.prev() == Some(*tid) && s.claim.agency == transfer.to;
         let wanted = heap.iter().find(decides).and_then(|s| match &s.body {
             Body::Accept(_) => Some((s.sid(), None)),

@@ -5,6 +5,7 @@ use crate::truth::Custody;
 use crate::violation::{Sound, Violation, holds, some};
 use crate::world::World;
 use lienthong_core::custody::track::{Phase, Track};
+use lienthong_core::custody::transfers::Transfers;
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::TrackId;
 use lienthong_core::limits;
@@ -127,7 +128,7 @@ impl World {
                 (Awaits::Receipt | Awaits::Decision, None) => decided(&before.sid),
                 (Awaits::Answer, None) => {
                     let transfers = place.state().track(&before.track).map(|t| &t.transfers);
-                    let mut all = transfers.into_iter().flatten();
+                    let mut all = transfers.into_iter().flat_map(Transfers::iter);
                     all.any(|(tid, t)| t.cancel == Some(key.0) && decided(tid))
                 }
                 (Awaits::Ack, None) => self.truth.has(&key.1, &before.sid),

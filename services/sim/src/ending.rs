@@ -154,7 +154,7 @@ impl World {
     }
 
     fn knows_decisions(&self, place: &Place, known: &Track) -> Sound {
-        for (tid, transfer) in &known.transfers {
+        for (tid, transfer) in known.transfers.iter() {
             let handed = some(self.truth.offers.get(tid), "I14", || "an offer that is on no disk")?;
             let party = [&transfer.from, &transfer.to, &known.origin].contains(&&place.id);
             let mine = transfer.outcome.map(|o| (o.sid, o.refused));

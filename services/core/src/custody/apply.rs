@@ -2,6 +2,7 @@
 
 use super::state::{CommandDone, DAYS_COUNTED, State};
 use super::track::{Entry, Outcome, Phase, Track, Transfer};
+use super::transfers::Transfers;
 use crate::code::{DossierCode, counter};
 use crate::delivery::outbox::{Awaits, Row};
 use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
@@ -9,7 +10,6 @@ use crate::record::{Origin, Record, StatementRecord};
 use crate::statement::{
     Accept, AckItem, Body, Intake, Kind, Offer, ReceivedItem, RefusalCause, Refuse, Statement,
 };
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -85,7 +85,7 @@ impl State {
             phase: if mine { Phase::Held } else { Phase::Followed },
             hop: Hop(0),
             entries: Vec::from([Entry::of(index, statement)]),
-            transfers: BTreeMap::new(),
+            transfers: Transfers::default(),
             completed: None,
             returned: None,
         };
@@ -153,7 +153,7 @@ impl State {
             outcome: early_outcome(track, tid, &offer.to),
             cancel: None,
         };
-        track.transfers.entry(tid).or_insert(transfer);
+        track.transfers.add(tid, transfer);
         if *maker == me {
             track.phase = Phase::Offered(tid);
         } else if offer.to == me && record.origin == Origin::Taken {

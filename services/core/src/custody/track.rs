@@ -1,9 +1,9 @@
 //! One track as one agency knows it.
 
+use super::transfers::Transfers;
 use crate::ids::{AgencyId, Digest, Hop, LedgerIndex, Sid, Tid, WallMs};
 use crate::limits;
 use crate::statement::{Body, Channel, Commitment, Kind, RefusalCause, Statement};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -52,7 +52,7 @@ pub struct Track {
     /// Every statement about the track, in ledger order; the intake is the first.
     pub entries: Vec<Entry>,
     /// Every transfer known, by tid.
-    pub transfers: BTreeMap<Tid, Transfer>,
+    pub transfers: Transfers,
     /// The COMPLETED statement of the spine.
     pub completed: Option<Sid>,
     /// The RETURNED statement of the spine: the track is closed.
@@ -211,7 +211,7 @@ impl Track {
     pub fn last_transfer(&self) -> Option<(&Tid, &Transfer)> {
         let mut at = Some(self.standing().tip);
         while let Some(entry) = at.and_then(|sid| self.entry(&sid)) {
-            if let Some(last) = self.transfers.get_key_value(&entry.sid) {
+            if let Some(last) = self.transfers.entry(&entry.sid) {
                 return Some(last);
             }
             at = entry.prev;
@@ -249,12 +249,7 @@ pub struct Standing<'t> {
 impl<'t> Standing<'t> {
     /// Goes on by `entry` where it follows; `hop` is that of an OFFER. The rules are those of [`super::spine::Walk`],
     /// for what is known of statements taken before.
-    pub(crate) fn takes(
-        &mut self,
-        entry: &'t Entry,
-        hop: Option<Hop>,
-        transfers: &BTreeMap<Tid, Transfer>,
-    ) -> bool {
+    pub(crate) fn takes(&mut self, entry: &'t Entry, hop: Option<Hop>, transfers: &Transfers) -> bool {
         if entry.prev != Some(self.tip) || self.returned.is_some() {
             return false;
         }

@@ -51,7 +51,7 @@ impl World {
     /// Each register says what the statement says that is named for it, and that is the receiver's. What an agency
     /// answered, it finds again beside what it answered.
     fn registers(&self, id: &AgencyId, track: &Track) -> Result<(), Fault> {
-        for (tid, transfer) in &track.transfers {
+        for (tid, transfer) in track.transfers.iter() {
             let Some(outcome) = transfer.outcome else { continue };
             let Some(decision) = self.statement(id, outcome.index) else { continue }; // not yet durable
             let refused = match &decision.body {
@@ -136,7 +136,7 @@ impl World {
             if follows && *known.custodian() != custodian {
                 return Err(format!("I9: {} takes {} for the custodian", state.me, known.custodian()));
             }
-            for (tid, transfer) in &known.transfers {
+            for (tid, transfer) in known.transfers.iter() {
                 let theirs = self.decided.get(&(transfer.to.clone(), *tid));
                 let mine = transfer.outcome.map(|o| o.sid);
                 let party = [&transfer.from, &transfer.to, &known.origin].contains(&&state.me);

@@ -5,6 +5,7 @@ use crate::statement;
 use bytes::Bytes;
 use lienthong_core::custody::state::{CommandDone, State};
 use lienthong_core::custody::track::{Entry, Outcome, Phase, Track, Transfer};
+use lienthong_core::custody::transfers::Transfers;
 use lienthong_core::delivery::outbox::{Awaits, Outbox, Row, RowKey};
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::statement::{Channel, Commitment, Kind, RefusalCause};
@@ -74,9 +75,9 @@ fn track(m: v1::TrackSnapshot) -> Result<Track, Unusable> {
         v1::Channel::Post => Channel::Post,
         v1::Channel::Unspecified => return Err(Unusable("channel")),
     };
-    let mut transfers = std::collections::BTreeMap::new();
+    let mut transfers = Transfers::default();
     for t in m.transfers {
-        transfers.insert(digest(&t.tid)?, transfer(t)?);
+        transfers.add(digest(&t.tid)?, transfer(t)?);
     }
     Ok(Track {
         origin: agency(&m.origin)?,
