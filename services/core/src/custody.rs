@@ -8,9 +8,12 @@ pub mod apply;
 pub mod arrival;
 pub mod check;
 pub mod command;
+pub mod packed;
 pub mod spine;
 pub mod state;
+pub mod table;
 pub mod track;
+pub mod tracks;
 pub mod transfers;
 
 use crate::record::{CommandRef, StatementRecord, TraceContext};

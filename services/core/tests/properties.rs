@@ -35,7 +35,8 @@ impl Tally {
     fn count(&mut self, world: &World) {
         for place in world.places.values() {
             let state = world.state(&place.id);
-            for transfer in state.tracks.values().flat_map(|t| t.transfers.values()) {
+            let tracks: Vec<_> = state.tracks.iter().map(|(_, kept)| kept.read().into_owned()).collect();
+            for transfer in tracks.iter().flat_map(|t| t.transfers.values()) {
                 let (mine, recalled) = (transfer.from == place.id, transfer.cancel.is_some());
                 match transfer.outcome.map(|o| o.refused) {
                     Some(None) if mine && recalled => self.recalls_lost += 1,
@@ -46,7 +47,7 @@ impl Tally {
                 }
             }
             self.closed += state.census().closed as usize;
-            self.longest = state.tracks.values().map(|t| t.hop.0).fold(self.longest, u32::max);
+            self.longest = tracks.iter().map(|t| t.hop.0).fold(self.longest, u32::max);
             let learned = |r: &&Record| matches!(r, Record::Statement(s) if s.origin == Origin::Learned && matches!(s.statement.body, Body::Accept(_)));
             self.learned += place.ledger.iter().filter(learned).count();
         }

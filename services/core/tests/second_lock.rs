@@ -11,7 +11,6 @@ use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Instant, LedgerIndex, Tra
 use lienthong_core::node::{Answer, Node, Now};
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Accept, Body, RefusalCause, Refuse};
-use std::sync::Arc;
 use world::codec::Plain;
 use world::people::{dossier, offer};
 use world::{TIMING, World, directory, id};
@@ -94,7 +93,7 @@ fn found(state: &State, track: TrackId, change: impl Fn(&mut State, &mut Track))
     let mut bad = state.clone();
     let mut known = Track::clone(bad.track(&track).unwrap());
     change(&mut bad, &mut known);
-    bad.tracks.insert(track, Arc::new(known));
+    bad.tracks.insert(track, known);
     let seat = (Plain, directory(&["a", "b", "c"], 1, |_, _| true), TIMING);
     let node = Node::recover(bad, [], Head::EMPTY, seat, NOW);
     node.check().err().map(|v| {

@@ -5,11 +5,11 @@ use crate::truth::Custody;
 use crate::violation::{Sound, Violation, holds, some};
 use crate::world::World;
 use lienthong_core::custody::track::{Phase, Track};
+use lienthong_core::custody::tracks::Kept;
 use lienthong_core::custody::transfers::Transfers;
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::TrackId;
 use lienthong_core::limits;
-use std::sync::Arc;
 
 impl World {
     /// Checks what changed at an agency since it was last checked, and every dossier that this may concern.
@@ -17,16 +17,17 @@ impl World {
         let mut concerned = std::mem::take(&mut self.fresh);
         let place = &self.places[n];
         let state = place.state();
-        for (id, track) in &state.tracks {
+        for (id, kept) in state.tracks.iter() {
             let before = place.seen.tracks.get(id);
-            if before.is_some_and(|seen| Arc::ptr_eq(seen, track)) {
+            if before.is_some_and(|seen| seen.is_same(&kept)) {
                 continue;
             }
+            let track = &*kept.read();
             state.check_track(id, track).map_err(|v| Violation {
                 invariant: v.invariant,
                 what: format!("{}: {}", place.id, v.what),
             })?;
-            self.moved(place, track, before.map(|seen| &**seen))?;
+            self.moved(place, track, before.map(Kept::read).as_deref())?;
             concerned.insert(*id);
         }
         for id in &concerned {
@@ -35,8 +36,8 @@ impl World {
         self.freed(place)?;
         self.bounded(place)?;
         let state = place.state();
-        let changed = concerned.iter().filter_map(|id| Some((*id, state.tracks.get(id)?.clone())));
-        let changed: Vec<(TrackId, Arc<Track>)> = changed.collect();
+        let changed = concerned.iter().filter_map(|id| Some((*id, state.tracks.kept(id)?)));
+        let changed: Vec<(TrackId, Kept)> = changed.collect();
         let rows = state.outbox.rows().map(|(key, row)| (key.clone(), row.clone())).collect();
         let seen = &mut self.places[n].seen;
         seen.tracks.extend(changed);

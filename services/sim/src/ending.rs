@@ -178,7 +178,7 @@ impl World {
 }
 
 fn inbox(place: &Place) -> impl Iterator<Item = (usize, TrackId, Tid)> + '_ {
-    place.state().tracks.iter().filter_map(|(id, track)| match track.phase {
+    place.state().tracks.open().filter_map(|(id, track)| match track.phase {
         Phase::Inbox(tid) => Some((place.number, *id, tid)),
         _ => None,
     })

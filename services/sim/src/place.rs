@@ -9,7 +9,7 @@ use crate::violation::{Sound, holds};
 use bytes::Bytes;
 use lienthong_core::custody::command::Command;
 use lienthong_core::custody::state::State;
-use lienthong_core::custody::track::Track;
+use lienthong_core::custody::tracks;
 use lienthong_core::delivery::courier::Timing;
 use lienthong_core::delivery::outbox::{Row, RowKey};
 use lienthong_core::directory::Directory;
@@ -107,7 +107,7 @@ pub struct Ack {
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Its tracks.
-    pub tracks: BTreeMap<TrackId, Arc<Track>>,
+    pub tracks: BTreeMap<TrackId, tracks::Kept>,
     /// Its outbox.
     pub rows: BTreeMap<RowKey, Row>,
 }

@@ -95,7 +95,8 @@ impl World {
     pub(crate) fn everything_came_back(&self) -> Sound {
         for place in &self.places {
             let custodian = |t: &Track| matches!(t.phase, Phase::Held | Phase::Offered(_) | Phase::Inbox(_));
-            let lacks = place.state().tracks.iter().filter(|(_, t)| custodian(t) && t.content.is_none());
+            let all = place.state().tracks.iter().map(|(id, kept)| (id, kept.read().into_owned()));
+            let lacks = all.filter(|(_, t)| custodian(t) && t.content.is_none());
             for (id, _) in lacks {
                 let content = |p: &&Place| p.state().track(id).is_some_and(|t| t.content.is_some());
                 let elsewhere = self.places.iter().find(content).map(|p| p.id.clone());

@@ -27,6 +27,7 @@ impl State {
             Record::QuarantineSettled(settled) => self.apply_settled(index, settled),
             Record::SnapshotTaken { .. } | Record::ContentRead { .. } => {}
         }
+        self.tracks.settle();
     }
 
     fn apply_statement(&mut self, index: LedgerIndex, record: &StatementRecord) {
@@ -60,9 +61,10 @@ impl State {
     fn apply_intake(&mut self, index: LedgerIndex, record: &StatementRecord, intake: &Intake) {
         let statement = &*record.statement;
         let id = statement.sid();
-        if let Some(track) = self.tracks.get_mut(&id) {
-            if record.content.is_some() {
-                Arc::make_mut(track).content = Some(index); // given back after its statements
+        if self.track(&id).is_some() {
+            // Given back after its statements.
+            if let Some(track) = record.content.as_ref().and_then(|_| self.tracks.get_mut(&id)) {
+                track.content = Some(index);
             }
             return;
         }
@@ -89,7 +91,7 @@ impl State {
             completed: None,
             returned: None,
         };
-        self.tracks.insert(id, Arc::new(track));
+        self.tracks.insert(id, track);
     }
 
     fn count_code(&mut self, code: &str) {
@@ -105,8 +107,8 @@ impl State {
     fn apply_to_track(&mut self, index: LedgerIndex, record: &StatementRecord) {
         let statement = &*record.statement;
         let Some(id) = statement.track() else { return };
-        let Some(shared) = self.tracks.get_mut(&id) else { return };
-        let track = Arc::make_mut(shared);
+        let Some(track) = self.tracks.get_mut(&id) else { return };
+        track.entries.reserve_exact(1);
         track.entries.push(Entry::of(index, statement));
         if record.content.is_some() {
             track.content = Some(index);
@@ -134,7 +136,7 @@ impl State {
     /// What a track is, the spine says: a copy that floats changes nothing, and one that closes a gap brings in what
     /// floated behind it.
     fn read_spine(&mut self, id: &TrackId) {
-        let Some(track) = self.tracks.get_mut(id).map(Arc::make_mut) else { return };
+        let Some(track) = self.tracks.get_mut(id) else { return };
         let standing = track.standing();
         (track.hop, track.completed, track.returned) = (standing.hop, standing.completed, standing.returned);
     }
@@ -142,7 +144,7 @@ impl State {
     fn apply_offer(&mut self, index: LedgerIndex, id: TrackId, record: &StatementRecord, offer: &Offer) {
         let statement = &*record.statement;
         let (me, maker, tid) = (self.me.clone(), &statement.claim.agency, statement.sid());
-        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         let transfer = Transfer {
             hop: offer.hop,
             from: maker.clone(),
@@ -175,7 +177,7 @@ impl State {
         refused: Option<RefusalCause>,
     ) {
         let (me, maker) = (self.me.clone(), &statement.claim.agency);
-        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         // A copy that came before its OFFER floats until that comes.
         let Some(transfer) = track.transfers.get_mut(&tid) else { return };
         if transfer.outcome.is_some() || transfer.to != *maker {
@@ -203,7 +205,7 @@ impl State {
 
     fn apply_cancel(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, tid: Tid) {
         let me = self.me.clone();
-        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         let Some(transfer) = track.transfers.get_mut(&tid) else { return };
         transfer.cancel = Some(index);
         let (to, undecided) = (transfer.to.clone(), transfer.outcome.is_none());
@@ -215,7 +217,7 @@ impl State {
     fn apply_receipt(&mut self, index: LedgerIndex, maker: &AgencyId, item: &ReceivedItem) {
         let (me, tid, answers_from) = (self.me.clone(), &item.tid, self.memory.answers_from);
         let Some(id) = self.transfers.get(tid).copied() else { return };
-        let Some(track) = self.tracks.get_mut(&id).map(Arc::make_mut) else { return };
+        let Some(track) = self.tracks.get_mut(&id) else { return };
         if item.commitment != track.commitment_digest() {
             return;
         }
@@ -235,7 +237,7 @@ impl State {
         for AckItem { track, sid } in items {
             if *maker != self.me {
                 self.outbox.acked(sid, maker);
-            } else if let Some(track) = self.tracks.get_mut(track).map(Arc::make_mut) {
+            } else if let Some(track) = self.tracks.get_mut(track) {
                 // Our own ACK: remember it beside what it answers, to repeat it to whoever asks again.
                 answered(track, sid, index, self.memory.answers_from);
             }

@@ -19,7 +19,7 @@ pub struct Violation {
 impl State {
     /// Checks every track and every outbox row. Linear in their number.
     pub fn check(&self) -> Result<(), Violation> {
-        self.tracks.iter().try_for_each(|(id, track)| self.check_track(id, track))?;
+        self.tracks.iter().try_for_each(|(id, kept)| self.check_track(id, &kept.read()))?;
         self.outbox.rows().try_for_each(|((index, _), row)| {
             let known =
                 self.track(&row.track).and_then(|t| t.entry(&row.sid)).is_some_and(|e| e.index == *index);

@@ -1,6 +1,7 @@
 //! Everything one agency knows, made from its records and nothing else.
 
 use super::track::{Phase, Track};
+use super::tracks::Tracks;
 use crate::delivery::outbox::Outbox;
 use crate::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, Tid, TrackId};
 use crate::recovery::Memory;
@@ -20,7 +21,7 @@ pub struct State {
     /// Ledger as of the last durable batch; what claims state.
     pub durable: Head,
     /// Tracks by id.
-    pub tracks: BTreeMap<TrackId, Arc<Track>>,
+    pub tracks: Tracks,
     /// The track of each transfer known.
     pub transfers: BTreeMap<Tid, TrackId>,
     /// Dossier codes known here.
@@ -62,7 +63,7 @@ impl State {
             incarnation: Incarnation(0),
             next: LedgerIndex(0),
             durable: Head::EMPTY,
-            tracks: BTreeMap::new(),
+            tracks: Tracks::default(),
             transfers: BTreeMap::new(),
             codes: BTreeSet::new(),
             numbers: BTreeMap::new(),
@@ -75,7 +76,8 @@ impl State {
 
     /// Fills what follows from the tracks: the indexes by transfer and by code. For a state read from a snapshot.
     pub fn index_tracks(&mut self) {
-        for (id, track) in &self.tracks {
+        for (id, kept) in self.tracks.iter() {
+            let track = kept.read();
             self.codes.insert((track.code.clone(), *id));
             self.transfers.extend(track.transfers.keys().map(|tid| (*tid, *id)));
         }
@@ -83,7 +85,7 @@ impl State {
 
     /// A track by id.
     pub fn track(&self, id: &TrackId) -> Option<&Track> {
-        self.tracks.get(id).map(|t| &**t)
+        self.tracks.get(id)
     }
 
     /// Tracks with this dossier code: one taken in here comes alone, others as they are.
@@ -104,16 +106,15 @@ impl State {
 
     /// How many tracks stand in each phase; closed ones count as closed only.
     pub fn census(&self) -> Census {
-        let mut census = Census::default();
-        for track in self.tracks.values() {
-            let slot = match (track.returned, track.phase) {
-                (Some(_), _) => &mut census.closed,
-                (None, Phase::Followed) => &mut census.followed,
-                (None, Phase::Held) => &mut census.held,
-                (None, Phase::Offered(_)) => &mut census.offered,
-                (None, Phase::Inbox(_)) => &mut census.inbox,
-                (None, Phase::Gone) => &mut census.gone,
-                (None, Phase::Out) => &mut census.out,
+        let mut census = Census { closed: self.tracks.closed() as u64, ..Census::default() };
+        for (_, track) in self.tracks.open() {
+            let slot = match track.phase {
+                Phase::Followed => &mut census.followed,
+                Phase::Held => &mut census.held,
+                Phase::Offered(_) => &mut census.offered,
+                Phase::Inbox(_) => &mut census.inbox,
+                Phase::Gone => &mut census.gone,
+                Phase::Out => &mut census.out,
             };
             *slot += 1;
         }

@@ -6,7 +6,6 @@ use crate::custody::state::State;
 use crate::delivery::outbox::Awaits;
 use crate::ids::{AgencyId, Incarnation, LedgerIndex, Sid, WallMs};
 use crate::statement::{Claim, Kind, Statement};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 impl State {
@@ -76,7 +75,7 @@ impl State {
         let open: Vec<_> = open.map(|(key, row)| (key.clone(), row.track, row.sid)).collect();
         for (key, track, tid) in open {
             self.outbox.unreceived(&key);
-            let track = self.tracks.get_mut(&track).map(Arc::make_mut);
+            let track = self.tracks.get_mut(&track);
             if let Some(transfer) = track.and_then(|t| t.transfers.get_mut(&tid)) {
                 transfer.receipt = None;
             }

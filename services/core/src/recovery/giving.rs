@@ -3,6 +3,7 @@
 use super::{Ask, GIVEN_AT_ONCE, Given, Known, Nonce};
 use crate::custody::state::State;
 use crate::custody::track::Track;
+use crate::custody::tracks::Kept;
 use crate::ids::{AgencyId, Digest, LedgerIndex, TrackId};
 use crate::statement::Kind;
 use alloc::collections::BTreeMap;
@@ -47,13 +48,13 @@ impl Gathering {
 /// Answers a whole question: at most [`GIVEN_AT_ONCE`] tracks, and one empty answer where nothing differs.
 pub fn answer(state: &State, asker: &AgencyId, ask: &Ask, known: &BTreeMap<TrackId, Known>) -> Vec<Gift> {
     let (nonce, round) = (ask.nonce, ask.round);
-    let behind = (Bound::Excluded(ask.after), Bound::Unbounded);
-    let mut missing = state.tracks.range(behind).filter_map(|(id, track)| {
+    let mut missing = state.tracks.range(Bound::Excluded(&ask.after)).filter_map(|(id, kept)| {
+        let track = &*kept.read();
         let (known, here) = (known.get(id), related(track, asker));
         let same = known.is_some_and(|k| {
             k.statements == fingerprint(track) && (k.has_content || track.content.is_none())
         });
-        (here && !same).then(|| (*id, &**track, known.is_some_and(|k| k.has_content)))
+        (here && !same).then(|| (*id, kept.clone(), known.is_some_and(|k| k.has_content)))
     });
     let some: Vec<_> = missing.by_ref().take(GIVEN_AT_ONCE).collect();
     let more = missing.next().is_some();
@@ -62,23 +63,28 @@ pub fn answer(state: &State, asker: &AgencyId, ask: &Ask, known: &BTreeMap<Track
     if some.is_empty() {
         return Vec::from([Gift { given: given(1, None), statements: Vec::new(), content: None }]);
     }
-    let gift = |(number, (id, track, has_content)): (u32, (TrackId, &Track, bool))| Gift {
-        given: given(number, Some(id)),
-        statements: statements(track).map(|e| e.index).collect(),
-        content: track.content.filter(|_| !has_content),
+    let gift = |(number, (id, kept, has_content)): (u32, (TrackId, Kept, bool))| {
+        let track = &*kept.read();
+        Gift {
+            given: given(number, Some(id)),
+            statements: statements(track).map(|e| e.index).collect(),
+            content: track.content.filter(|_| !has_content),
+        }
     };
     (1..).zip(some).map(gift).collect()
 }
 
 /// What this node knows of the tracks that `peer` has part in, as far as is known here.
 pub fn known_with(state: &State, peer: &AgencyId) -> Vec<Known> {
-    let with = state.tracks.iter().filter(|(_, track)| related(track, peer));
-    with.map(|(id, track)| Known {
-        track: *id,
-        statements: fingerprint(track),
-        has_content: track.content.is_some(),
-    })
-    .collect()
+    let with = state.tracks.iter().filter_map(|(id, kept)| {
+        let track = &*kept.read();
+        related(track, peer).then(|| Known {
+            track: *id,
+            statements: fingerprint(track),
+            has_content: track.content.is_some(),
+        })
+    });
+    with.collect()
 }
 
 /// Whether an agency took part in a track: it took it in, made a statement on it, gave or was offered it.

@@ -3,25 +3,24 @@
 
 use super::Fault;
 use lienthong_core::custody::state::State;
-use lienthong_core::custody::track::Track;
+use lienthong_core::custody::tracks::Kept;
 use lienthong_core::delivery::outbox::{Row, RowKey};
 use lienthong_core::ids::TrackId;
 use lienthong_core::node::Batch;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Rows and tracks as the batches told them.
 #[derive(Default)]
 pub struct Mirror {
     rows: BTreeMap<RowKey, Row>,
-    tracks: BTreeMap<TrackId, Arc<Track>>,
+    tracks: BTreeMap<TrackId, Kept>,
 }
 
 impl Mirror {
     /// Filled anew, as at a start.
     pub fn of(state: &State) -> Self {
         let rows = state.outbox.rows().map(|(key, row)| (key.clone(), row.clone())).collect();
-        Self { rows, tracks: state.tracks.clone() }
+        Self { rows, tracks: tracks(state) }
     }
 
     /// Goes on by what a batch names, and must then know what the state knows.
@@ -32,14 +31,18 @@ impl Mirror {
                 None => self.rows.remove(key),
             };
         }
-        let touched = batch.touched.iter().filter_map(|id| state.tracks.get(id).map(|t| (*id, t.clone())));
+        let touched = batch.touched.iter().filter_map(|id| state.tracks.kept(id).map(|t| (*id, t)));
         self.tracks.extend(touched);
         if !self.rows.iter().eq(state.outbox.rows()) {
             return Err(format!("{}: a batch does not name an outbox row it changed", state.me));
         }
-        if self.tracks != state.tracks {
+        if self.tracks != tracks(state) {
             return Err(format!("{}: a batch does not name a track it changed", state.me));
         }
         Ok(())
     }
+}
+
+fn tracks(state: &State) -> BTreeMap<TrackId, Kept> {
+    state.tracks.iter().map(|(id, kept)| (*id, kept)).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::codec::{Plain, sha};
 use super::{Fault, TIMING, World};
+use lienthong_core::custody::packed;
 use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::{Phase, Track};
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 impl World {
     /// Every track any agency knows.
     pub fn tracks(&self) -> BTreeSet<TrackId> {
-        self.states().flat_map(|s| s.tracks.keys().copied()).collect()
+        self.states().flat_map(|s| s.tracks.iter().map(|(id, _)| *id)).collect()
     }
 
     fn states(&self) -> impl Iterator<Item = &State> {
@@ -27,7 +28,11 @@ impl World {
         for place in self.places.values() {
             let Some(node) = &place.node else { continue };
             node.check().map_err(|v| format!("{}: {} {}", place.id, v.invariant, v.what))?;
-            for track in node.state().tracks.values() {
+            for (_, kept) in node.state().tracks.iter() {
+                let track = &*kept.read();
+                if packed::unpack(&packed::pack(track)).as_ref() != Some(track) {
+                    return Err(format!("{}: a track is another after packing", place.id));
+                }
                 self.has_bytes(&place.id, track)?;
                 self.registers(&place.id, track)?;
             }

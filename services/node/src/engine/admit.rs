@@ -105,7 +105,7 @@ impl Inboxes {
         }
         let fresh = || {
             let from = |tid| state.transfers.get(&tid).and_then(|id| state.track(id)?.transfers.get(&tid));
-            let theirs = state.tracks.values().filter(|track| {
+            let theirs = state.tracks.open().filter(|(_, track)| {
                 matches!(track.phase, Phase::Inbox(tid) if from(tid).is_some_and(|t| t.from == arrival.from))
             });
             (theirs.count(), Instant::now())

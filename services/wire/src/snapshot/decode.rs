@@ -11,7 +11,6 @@ use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex,
 use lienthong_core::statement::{Channel, Commitment, Kind, RefusalCause};
 use lienthong_proto::v1;
 use prost::Message;
-use std::sync::Arc;
 
 /// Decodes a snapshot whose hash was checked.
 ///
@@ -36,8 +35,9 @@ fn state(m: v1::AgencySnapshot) -> Result<State, Unusable> {
     state.next = LedgerIndex(m.size);
     state.durable = Head { size: m.size, hash: digest(&m.head)? };
     for t in m.tracks {
-        state.tracks.insert(digest(&t.id)?, Arc::new(track(t)?));
+        state.tracks.insert(digest(&t.id)?, track(t)?);
     }
+    state.tracks.settle();
     for c in m.commands {
         let done = CommandDone {
             digest: digest(&c.digest)?,

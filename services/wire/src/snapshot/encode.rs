@@ -28,7 +28,7 @@ fn agency(state: &State) -> v1::AgencySnapshot {
         incarnation: state.incarnation.0,
         size: state.next.0,
         head: hash(state.durable.hash),
-        tracks: state.tracks.iter().map(|(id, t)| track(id, t)).collect(),
+        tracks: state.tracks.iter().map(|(id, kept)| track(id, &kept.read())).collect(),
         commands: state.commands.iter().map(|(key, done)| command(key, done)).collect(),
         numbers: state
             .numbers

@@ -1,0 +1,198 @@
+//! The tracks of an agency. A closed one is hardly ever asked for again, and in time nearly all are closed: it is packed,
+//! and unpacked for who asks.
+
+use super::packed;
+use super::table::Table;
+use super::track::Track;
+use crate::ids::TrackId;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::OnceCell;
+use core::fmt;
+use core::ops::Bound;
+
+/// All tracks by id.
+#[derive(Default)]
+pub struct Tracks {
+    open: BTreeMap<TrackId, Arc<Track>>,
+    /// A row here that is open too was closed before, and no longer counts.
+    closed: Table<TrackId, Arc<[u8]>>,
+    count: usize,
+    /// Changed since the last call of [`Tracks::settle`].
+    touched: Vec<TrackId>,
+    /// Unpacked for somebody who looked since then.
+    seen: OnceCell<Box<Seen>>,
+}
+
+/// A closed track that was looked at, and the next that was.
+struct Seen {
+    id: TrackId,
+    track: Track,
+    next: OnceCell<Box<Seen>>,
+}
+
+/// A track as it is kept: cheap to clone and to compare with what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// As it is.
+    Open(Arc<Track>),
+    /// Packed ([`packed`]).
+    Closed(Arc<[u8]>),
+}
+
+impl Kept {
+    /// The track itself.
+    pub fn read(&self) -> Cow<'_, Track> {
+        match self {
+            Kept::Open(track) => Cow::Borrowed(track),
+            Kept::Closed(bytes) => Cow::Owned(unpack(bytes)),
+        }
+    }
+
+    /// Whether it is what it was when `other` was taken, without reading it.
+    pub fn is_same(&self, other: &Kept) -> bool {
+        match (self, other) {
+            (Kept::Open(one), Kept::Open(two)) => Arc::ptr_eq(one, two),
+            (Kept::Closed(one), Kept::Closed(two)) => Arc::ptr_eq(one, two),
+            (Kept::Open(_), Kept::Closed(_)) | (Kept::Closed(_), Kept::Open(_)) => false,
+        }
+    }
+}
+
+impl Tracks {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Those that are not closed.
+    pub fn open(&self) -> impl Iterator<Item = (&TrackId, &Track)> {
+        self.open.iter().map(|(id, track)| (id, &**track))
+    }
+
+    /// How many are closed.
+    pub fn closed(&self) -> usize {
+        self.count - self.open.len()
+    }
+
+    /// A track.
+    pub fn get(&self, id: &TrackId) -> Option<&Track> {
+        self.open.get(id).map(|track| &**track).or_else(|| self.look(id))
+    }
+
+    /// A closed track is unpacked once for all who look before something changes.
+    fn look(&self, id: &TrackId) -> Option<&Track> {
+        let bytes = self.closed.get(id)?;
+        let mut place = &self.seen;
+        while let Some(seen) = place.get() {
+            if seen.id == *id {
+                return Some(&seen.track);
+            }
+            place = &seen.next;
+        }
+        let unpacked = || Box::new(Seen { id: *id, track: unpack(bytes), next: OnceCell::new() });
+        Some(&place.get_or_init(unpacked).track)
+    }
+
+    /// A track as it is kept.
+    pub fn kept(&self, id: &TrackId) -> Option<Kept> {
+        let open = self.open.get(id).map(|track| Kept::Open(track.clone()));
+        open.or_else(|| self.closed.get(id).map(|bytes| Kept::Closed(bytes.clone())))
+    }
+
+    /// All, in the order of their ids, as they are kept.
+    pub fn iter(&self) -> impl Iterator<Item = (&TrackId, Kept)> {
+        self.range(Bound::Unbounded)
+    }
+
+    /// All from `start` on.
+    pub fn range(&self, start: Bound<&TrackId>) -> impl Iterator<Item = (&TrackId, Kept)> {
+        let mut open = self.open.range((start, Bound::Unbounded)).peekable();
+        let mut closed = self.closed.range(start).peekable();
+        core::iter::from_fn(move || {
+            if let Some((next, _)) = open.peek() {
+                let before = closed.next_if(|(id, _)| id < next);
+                if before.is_none() {
+                    closed.next_if(|(id, _)| id == next);
+                    return open.next().map(|(id, track)| (id, Kept::Open(track.clone())));
+                }
+                return before.map(|(id, bytes)| (id, Kept::Closed(bytes.clone())));
+            }
+            closed.next().map(|(id, bytes)| (id, Kept::Closed(bytes.clone())))
+        })
+    }
+
+    /// Puts a track in its place.
+    pub fn insert(&mut self, id: TrackId, track: Track) {
+        self.count += usize::from(self.kept(&id).is_none());
+        self.open.insert(id, Arc::new(track));
+        self.touched.push(id);
+    }
+
+    /// Puts one that is closed in its place, as it was packed before. Gives it unpacked, or nothing where it is none.
+    #[must_use]
+    pub fn insert_closed(&mut self, id: TrackId, bytes: Arc<[u8]>) -> Option<Track> {
+        let track = packed::unpack(&bytes)?;
+        self.count += usize::from(self.kept(&id).is_none());
+        self.closed.put(id, bytes);
+        Some(track)
+    }
+
+    /// A track, to be changed; [`Tracks::settle`] follows.
+    pub fn get_mut(&mut self, id: &TrackId) -> Option<&mut Track> {
+        if !self.open.contains_key(id) {
+            let bytes = self.closed.get(id)?;
+            self.open.insert(*id, Arc::new(unpack(bytes)));
+        }
+        if self.touched.last() != Some(id) {
+            self.touched.push(*id);
+        }
+        self.open.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// Packs what is closed of what was changed, and forgets what was unpacked for those who looked.
+    pub fn settle(&mut self) {
+        self.seen.take();
+        while let Some(id) = self.touched.pop() {
+            if self.open.get(&id).is_some_and(|track| track.returned.is_some())
+                && let Some(track) = self.open.remove(&id)
+            {
+                self.closed.put(id, packed::pack(&track).into());
+            }
+        }
+    }
+}
+
+/// Only what was packed here, or was unpacked once when it was read, is ever kept.
+fn unpack(bytes: &[u8]) -> Track {
+    packed::unpack(bytes).expect("a track that was packed")
+}
+
+impl Clone for Tracks {
+    fn clone(&self) -> Self {
+        let (open, closed, touched) = (self.open.clone(), self.closed.clone(), self.touched.clone());
+        Self { open, closed, count: self.count, touched, seen: OnceCell::new() }
+    }
+}
+
+impl PartialEq for Tracks {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Tracks {}
+
+impl fmt::Debug for Tracks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
