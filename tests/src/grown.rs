@@ -2,6 +2,7 @@
 //! signed records and real commits, but without gRPC, NATS and verification.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use lienthong_core::custody::arrival::Arrival;
@@ -11,6 +12,7 @@ use lienthong_core::ids::{AgencyId, Instant, LedgerIndex, TrackId, WallMs};
 use lienthong_core::node::{Answer, Dispatch, Input, Node, Now};
 use lienthong_core::record::{CommandRef, Origin, Record, StatementRecord};
 use lienthong_core::statement::{Channel, HandOffKind, Officer, Resolution};
+use lienthong_store::anchor::{self, Anchored};
 use lienthong_store::{Config, Ledger, NewRecord, ScanFrom};
 use lienthong_wire::keys::{self, Signer};
 use lienthong_wire::record::encode_record;
@@ -52,6 +54,7 @@ pub fn grow(province: &mut Province, giver: &str, receiver: &str, mix: Mix) {
             pair.some(kind, some);
         }
     }
+    pair.sides.iter().for_each(Side::anchor);
 }
 
 /// How far a dossier comes.
@@ -169,6 +172,7 @@ struct Side {
     id: AgencyId,
     node: Node<WireCodec>,
     ledger: Ledger,
+    data: PathBuf,
     signer: Signer,
     statements: BTreeMap<u64, StatementRecord>,
     calls: u64,
@@ -189,7 +193,7 @@ impl Side {
         let now = Now { mono: Instant(0), wall: WallMs(FIRST_DAY) };
         let node = Node::open(id.clone(), WireCodec, directory, timing, now);
         let statements = BTreeMap::new();
-        Self { id, node, ledger, signer: Signer::new(key), statements, calls: 0 }
+        Self { id, node, ledger, data, signer: Signer::new(key), statements, calls: 0 }
     }
 
     /// One commit, and what may be said after it.
@@ -212,6 +216,19 @@ impl Side {
         }
         let appended = self.ledger.append(new).expect("room on the disk");
         self.node.advance(now, &appended.durable).into()
+    }
+
+    /// What a node that ran would have left outside its data folder; without it both would take themselves for old copies.
+    fn anchor(&self) {
+        let anchored = Anchored {
+            store: self.ledger.store_id(),
+            head: self.ledger.head(&self.id),
+            incarnation: self.node.state().incarnation,
+        };
+        let mut name = self.data.file_name().expect("the data folder's name").to_owned();
+        name.push(".anchor");
+        let entry = (self.id.clone(), anchored);
+        anchor::write(&self.data.with_file_name(name), &[entry].into()).expect("the anchor");
     }
 
     fn sign(&self, record: &mut Record) {
