@@ -8,6 +8,7 @@ pub mod apply;
 pub mod arrival;
 pub mod check;
 pub mod command;
+pub mod commands;
 pub mod packed;
 pub mod spine;
 pub mod state;

@@ -23,6 +23,7 @@ use crate::codec::Codec;
 use crate::custody::arrival::{self, Arrival, Reply};
 use crate::custody::check::Violation;
 use crate::custody::command::{self, Command};
+use crate::custody::commands::short;
 use crate::custody::state::State;
 use crate::custody::{Draft, Make};
 use crate::delivery::courier::{Courier, Timing};
@@ -197,8 +198,8 @@ impl<C: Codec> Node<C> {
     }
 
     fn command(&mut self, now: Now, command: Command) -> Result<Answer, Rejection> {
-        if let Some(done) = self.state.commands.get(&command.call.key) {
-            if done.digest != command.call.digest {
+        if let Some(done) = self.state.command(&command.call.key) {
+            if done.digest != short(&command.call.digest) {
                 return Err(Reason::IdempotencyConflict);
             }
             let (track, sid, index) = (done.track, done.sid, done.index);

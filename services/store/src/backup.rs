@@ -186,9 +186,9 @@ fn finish(to: &Path, done: Option<(u32, File)>) -> Result<(), BackupError> {
 /// Snapshots only spare a start its replay: one that cannot be read, or is removed meanwhile, is left out.
 fn copy_snapshots(data: &Path, out: &Path) -> Result<(), BackupError> {
     for index in snapshots::list(data).unwrap_or_default().into_iter().rev() {
-        match snapshots::load(data, index) {
-            Ok((bytes, _)) => {
-                snapshots::save(out, index, &bytes)
+        match snapshots::open(data, index) {
+            Ok((mut content, _)) => {
+                snapshots::save_with(out, index, |out| io::copy(&mut content, out).map(drop))
                     .map_err(|e| failed("copy a snapshot into", out)(io::Error::other(e)))?;
             }
             Err(why) => tracing::warn!(index, %why, "a snapshot is left out of the backup"),

@@ -8,17 +8,19 @@ use crate::format::{array, get_u64};
 use lienthong_core::ids::Digest;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The newest one and the one before it, for the case that the newest is damaged.
 pub const KEPT: usize = 2;
-/// Largest content, 1 GiB: all open tracks of a province are far below, and a damaged length allocates no more.
-pub const CONTENT_LIMIT: u64 = 1 << 30;
+/// Largest content, 16 GiB: a million dossiers take half of one. It is written and read in turn, and never whole in memory.
+pub const CONTENT_LIMIT: u64 = 16 << 30;
 
 const MAGIC: [u8; 8] = *b"LTSNAP01";
 const HEADER: usize = 48;
+/// Bytes read and written at one go.
+const BUFFER: usize = 256 << 10;
 
 /// Why a snapshot could not be kept or taken.
 #[derive(Debug, Error)]
@@ -43,25 +45,30 @@ pub enum SnapshotError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Above [`CONTENT_LIMIT`].
-    #[error("a snapshot of {0} bytes is above the limit")]
-    TooLarge(u64),
 }
 
-/// Keeps `bytes` durably under a rising index and removes all but the [`KEPT`] newest. Gives the hash of `bytes`, to be
-/// recorded in the ledger.
+/// Keeps `bytes` as [`save_with`] does.
 pub fn save(dir: &Path, name_index: u64, bytes: &[u8]) -> Result<Digest, SnapshotError> {
-    if bytes.len() as u64 > CONTENT_LIMIT {
-        return Err(SnapshotError::TooLarge(bytes.len() as u64));
-    }
+    save_with(dir, name_index, |out| out.write_all(bytes))
+}
+
+/// Keeps what `write` writes durably under a rising index and removes all but the [`KEPT`] newest. Gives the hash of it, to
+/// be recorded in the ledger.
+pub fn save_with(
+    dir: &Path,
+    name_index: u64,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Digest, SnapshotError> {
     let folder = folder(dir);
-    let hash = Digest(Sha256::digest(bytes).into());
+    let mut hash = Digest::ZERO;
     let saved = files::create_dir(&folder).and_then(|()| {
         files::create_whole(&folder, &name(name_index), |file| {
+            file.write_all(&[0; HEADER])?;
+            let len = fill(file, write, &mut hash)?;
+            file.rewind()?;
             file.write_all(&MAGIC)?;
-            file.write_all(&(bytes.len() as u64).to_be_bytes())?;
-            file.write_all(&hash.0)?;
-            file.write_all(bytes)
+            file.write_all(&len.to_be_bytes())?;
+            file.write_all(&hash.0)
         })
     });
     saved.map_err(failed("save", &folder))?;
@@ -70,6 +77,43 @@ pub fn save(dir: &Path, name_index: u64, bytes: &[u8]) -> Result<Digest, Snapsho
         fs::remove_file(&path).map_err(failed("remove", &path))?;
     }
     Ok(hash)
+}
+
+/// Gives how much there is.
+fn fill(
+    file: &File,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    hash: &mut Digest,
+) -> io::Result<u64> {
+    let out = BufWriter::with_capacity(BUFFER, file);
+    let mut content = Hashed { out, sha: Sha256::new(), len: 0 };
+    write(&mut content)?;
+    content.flush()?;
+    *hash = Digest(content.sha.finalize().into());
+    Ok(content.len)
+}
+
+/// What is written, hashed on its way.
+struct Hashed<W> {
+    out: W,
+    sha: Sha256,
+    len: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sha.update(&bytes[..written]);
+        self.len += written as u64;
+        if self.len > CONTENT_LIMIT {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a snapshot above the limit"));
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The indices of the snapshots there are, newest first.
@@ -92,6 +136,15 @@ pub fn list(dir: &Path) -> Result<Vec<u64>, SnapshotError> {
 
 /// The content of a snapshot and its hash, which was checked.
 pub fn load(dir: &Path, name_index: u64) -> Result<(Vec<u8>, Digest), SnapshotError> {
+    let (mut content, hash) = open(dir, name_index)?;
+    let mut bytes = Vec::new();
+    let path = folder(dir).join(name(name_index));
+    content.read_to_end(&mut bytes).map_err(failed("read", &path))?;
+    Ok((bytes, hash))
+}
+
+/// The content of a snapshot, to be read in turn, and its hash, which was checked by reading it once before.
+pub fn open(dir: &Path, name_index: u64) -> Result<(impl BufRead, Digest), SnapshotError> {
     let path = folder(dir).join(name(name_index));
     let damaged = |why| SnapshotError::Damaged { path: path.clone(), why };
     let mut file = File::open(&path).map_err(failed("open", &path))?;
@@ -105,13 +158,20 @@ pub fn load(dir: &Path, name_index: u64) -> Result<(Vec<u8>, Digest), SnapshotEr
     if header[..8] != MAGIC || told > CONTENT_LIMIT || told != len - HEADER as u64 {
         return Err(damaged("its header is wrong"));
     }
-    let mut bytes = Vec::with_capacity(told as usize);
-    file.take(told).read_to_end(&mut bytes).map_err(failed("read", &path))?;
-    let hash = Digest(Sha256::digest(&bytes).into());
+    let mut sha = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer).map_err(failed("read", &path))? {
+            0 => break,
+            some => sha.update(&buffer[..some]),
+        }
+    }
+    let hash = Digest(sha.finalize().into());
     if hash.0 != array::<32>(&header, 16) {
         return Err(damaged("its hash is wrong"));
     }
-    Ok((bytes, hash))
+    file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed("read", &path))?;
+    Ok((BufReader::with_capacity(BUFFER, file.take(told)), hash))
 }
 
 fn folder(dir: &Path) -> PathBuf {

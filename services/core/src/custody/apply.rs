@@ -1,6 +1,7 @@
 //! From a record to the new state. Total: it never refuses and never decides; replay and live running are this.
 
-use super::state::{CommandDone, DAYS_COUNTED, State};
+use super::commands::{About, Kept, short};
+use super::state::{DAYS_COUNTED, State, hash};
 use super::track::{Entry, Outcome, Phase, Track, Transfer};
 use super::transfers::Transfers;
 use crate::code::{DossierCode, counter};
@@ -36,9 +37,8 @@ impl State {
             self.pin(index, &statement.claim);
         }
         if let Some(command) = &record.command {
-            let track = statement.track().unwrap_or(crate::ids::Digest::ZERO);
-            let done = CommandDone { digest: command.digest, track, sid: statement.sid(), index };
-            self.commands.insert(command.key.clone(), done);
+            let about = statement.track().map_or(About::Alone(statement.sid()), About::Track);
+            self.commands.put(&command.key, Kept { digest: short(&command.digest), index, about });
         }
         match &statement.body {
             Body::Received(items) => {
@@ -70,7 +70,7 @@ impl State {
         }
         let mine = statement.claim.agency == self.me;
         let code: Arc<str> = intake.code.as_str().into();
-        self.codes.insert((code.clone(), id));
+        self.codes.put((hash(&code), id), ());
         if mine {
             self.count_code(&code);
         }
@@ -161,7 +161,7 @@ impl State {
         } else if offer.to == me && record.origin == Origin::Taken {
             arrive(track, tid);
         }
-        self.transfers.insert(tid, id);
+        self.transfers.put(tid, id);
         if *maker == me {
             self.wait(index, offer.to.clone(), statement, id, Awaits::Receipt);
             self.copy_to_origin(index, id, statement, Some(&offer.to));

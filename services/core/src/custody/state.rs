@@ -1,13 +1,16 @@
 //! Everything one agency knows, made from its records and nothing else.
 
+use super::commands::{About, Commands, Kept, Short};
+use super::table::Table;
 use super::track::{Phase, Track};
 use super::tracks::Tracks;
 use crate::delivery::outbox::Outbox;
 use crate::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, Tid, TrackId};
 use crate::recovery::Memory;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 /// The state of an agency. Equal ledgers give equal states.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +26,14 @@ pub struct State {
     /// Tracks by id.
     pub tracks: Tracks,
     /// The track of each transfer known.
-    pub transfers: BTreeMap<Tid, TrackId>,
-    /// Dossier codes known here.
-    pub codes: BTreeSet<(Arc<str>, TrackId)>,
+    pub transfers: Table<Tid, TrackId>,
+    /// Tracks by the hash of their dossier code: [`State::by_code`] tells those of one code.
+    pub codes: Table<(u64, TrackId), ()>,
     /// Highest running number of codes taken in by day and agency code ([`crate::code::counter`]), the last
     /// [`DAYS_COUNTED`] of them.
     pub numbers: BTreeMap<Arc<str>, u32>,
     /// Commands done, by idempotency key.
-    pub commands: BTreeMap<Arc<str>, CommandDone>,
+    pub commands: Commands,
     /// What waits for answers of peers.
     pub outbox: Outbox,
     /// Quarantined envelopes by peer and SHA-256: each is kept once, however often it comes.
@@ -45,8 +48,8 @@ pub const DAYS_COUNTED: usize = 16;
 /// A command that was carried out, for answering the same key again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandDone {
-    /// Of the request without the key.
-    pub digest: Digest,
+    /// Beginning of the digest of the request without the key.
+    pub digest: Short,
     /// What it was about; zero for a checkpoint.
     pub track: TrackId,
     /// The statement it made.
@@ -64,23 +67,39 @@ impl State {
             next: LedgerIndex(0),
             durable: Head::EMPTY,
             tracks: Tracks::default(),
-            transfers: BTreeMap::new(),
-            codes: BTreeSet::new(),
+            transfers: Table::default(),
+            codes: Table::default(),
             numbers: BTreeMap::new(),
-            commands: BTreeMap::new(),
+            commands: Commands::default(),
             outbox: Outbox::default(),
             quarantined: BTreeMap::new(),
             memory: Memory::default(),
         }
     }
 
-    /// Fills what follows from the tracks: the indexes by transfer and by code. For a state read from a snapshot.
-    pub fn index_tracks(&mut self) {
-        for (id, kept) in self.tracks.iter() {
-            let track = kept.read();
-            self.codes.insert((track.code.clone(), *id));
-            self.transfers.extend(track.transfers.keys().map(|tid| (*tid, *id)));
+    /// Puts a track in its place with what follows from it, the indexes by transfer and by code. For a state read from a
+    /// snapshot; `packed` is what it is packed, where it is closed.
+    pub fn put_track(&mut self, id: TrackId, track: Track, packed: Option<Arc<[u8]>>) {
+        self.codes.put((hash(&track.code), id), ());
+        track.transfers.keys().for_each(|tid| self.transfers.put(*tid, id));
+        match packed {
+            Some(bytes) => self.tracks.insert_closed(id, bytes),
+            None => self.tracks.insert(id, track),
         }
+        self.tracks.settle();
+    }
+
+    /// What the command with this key did.
+    pub fn command(&self, key: &str) -> Option<CommandDone> {
+        let &Kept { digest, index, about } = self.commands.get(key)?;
+        let (track, sid) = match about {
+            About::Alone(sid) => (Digest::ZERO, sid),
+            About::Track(track) => {
+                let entry = self.track(&track).and_then(|t| t.entries.iter().find(|e| e.index == index));
+                (track, entry.map_or(Digest::ZERO, |e| e.sid))
+            }
+        };
+        Some(CommandDone { digest, track, sid, index })
     }
 
     /// A track by id.
@@ -90,9 +109,10 @@ impl State {
 
     /// Tracks with this dossier code: one taken in here comes alone, others as they are.
     pub fn by_code(&self, code: &str) -> Vec<TrackId> {
-        let first = (Arc::from(code), Digest::ZERO);
-        let all: Vec<TrackId> =
-            self.codes.range(first..).take_while(|(c, _)| &**c == code).map(|(_, id)| *id).collect();
+        let first = (hash(code), Digest::ZERO);
+        let rows = self.codes.range(Bound::Included(&first)).take_while(|((of, _), ())| *of == first.0);
+        let of_code = |id: &TrackId| self.track(id).is_some_and(|t| &*t.code == code);
+        let all: Vec<TrackId> = rows.map(|((_, id), ())| *id).filter(of_code).collect();
         match all.iter().find(|id| self.track(id).is_some_and(|t| t.origin == self.me)) {
             Some(own) => Vec::from([*own]),
             None => all,
@@ -120,6 +140,12 @@ impl State {
         }
         census
     }
+}
+
+/// Of a code; two codes with one hash are told apart by their tracks. FNV-1a.
+pub(crate) fn hash(code: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    code.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// Counts of tracks.

@@ -137,13 +137,10 @@ impl Tracks {
         self.touched.push(id);
     }
 
-    /// Puts one that is closed in its place, as it was packed before. Gives it unpacked, or nothing where it is none.
-    #[must_use]
-    pub fn insert_closed(&mut self, id: TrackId, bytes: Arc<[u8]>) -> Option<Track> {
-        let track = packed::unpack(&bytes)?;
+    /// Puts one that is closed in its place, as it was packed; that it can be unpacked was tried.
+    pub(crate) fn insert_closed(&mut self, id: TrackId, bytes: Arc<[u8]>) {
         self.count += usize::from(self.kept(&id).is_none());
         self.closed.put(id, bytes);
-        Some(track)
     }
 
     /// A track, to be changed; [`Tracks::settle`] follows.

@@ -57,6 +57,11 @@ impl Outbox {
         outbox
     }
 
+    /// Puts a row in its place, for a state read from a snapshot.
+    pub fn put(&mut self, (index, to): RowKey, row: Row) {
+        self.add(index, to, row);
+    }
+
     /// Adds a row.
     pub(crate) fn add(&mut self, index: LedgerIndex, to: AgencyId, row: Row) {
         self.by_sid.insert(row.sid, index);

@@ -2,7 +2,8 @@
 
 use super::{Answer, Node, Now};
 use crate::codec::Codec;
-use crate::custody::state::{CommandDone, State};
+use crate::custody::commands::{About, Kept, short};
+use crate::custody::state::State;
 use crate::ids::{Digest, LedgerIndex};
 use crate::reason::{Reason, Rejection};
 use crate::record::{QuarantineSettled, Record};
@@ -10,8 +11,8 @@ use crate::record::{QuarantineSettled, Record};
 impl<C: Codec> Node<C> {
     /// An envelope leaves the quarantine. What becomes of its bytes is the caller's, who has them.
     pub(super) fn settle(&mut self, now: Now, mut settled: QuarantineSettled) -> Result<Answer, Rejection> {
-        if let Some(done) = self.state.commands.get(&settled.command.key) {
-            if done.digest != settled.command.digest {
+        if let Some(done) = self.state.command(&settled.command.key) {
+            if done.digest != short(&settled.command.digest) {
                 return Err(Reason::IdempotencyConflict);
             }
             let (track, sid, index) = (done.track, done.sid, done.index);
@@ -37,8 +38,7 @@ impl State {
             kept.retain(|_, at| *at != settled.index);
         }
         self.quarantined.retain(|_, kept| !kept.is_empty());
-        let done =
-            CommandDone { digest: settled.command.digest, track: Digest::ZERO, sid: Digest::ZERO, index };
-        self.commands.insert(settled.command.key.clone(), done);
+        let (digest, about) = (short(&settled.command.digest), About::Alone(Digest::ZERO));
+        self.commands.put(&settled.command.key, Kept { digest, index, about });
     }
 }

@@ -73,8 +73,8 @@ fn with_snapshot(
     index: u64,
     agencies: &BTreeSet<&AgencyId>,
 ) -> Result<(Replayed, OpenReport), String> {
-    let (bytes, hash) = snapshots::load(&store.dir, index).map_err(|e| e.to_string())?;
-    let snapshot = snapshot::decode(&bytes).map_err(|e| e.to_string())?;
+    let (mut content, hash) = snapshots::open(&store.dir, index).map_err(|e| e.to_string())?;
+    let snapshot = snapshot::read(&mut content).map_err(|e| e.to_string())?;
     let position = Position::from_slice(&snapshot.position).ok_or("its position is wrong")?;
     if !agencies.iter().all(|a| snapshot.states.iter().any(|s| s.me == **a)) {
         return Err("it is from before an agency joined this node".into());

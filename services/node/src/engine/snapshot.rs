@@ -74,7 +74,7 @@ impl Taker {
         tokio::spawn(async move {
             let looking = pressure.clone();
             let writing = move || {
-                let saved = snapshots::save(&dir, index, &snapshot::encode(&snapshot));
+                let saved = snapshots::save_with(&dir, index, |out| snapshot::write(&snapshot, out));
                 // Want of room is the likeliest reason, and who begins something should hear of it now.
                 saved.inspect_err(|_| looking.look())
             };

@@ -94,7 +94,7 @@ impl Desk {
             DossierRef::Code(code) => code,
         };
         let key = call.key.clone();
-        let track = move |state: &State| match state.commands.get(&key) {
+        let track = move |state: &State| match state.command(&key) {
             Some(done) if done.track != Digest::ZERO => Ok(done.track),
             _ => by_code(state, &code),
         };

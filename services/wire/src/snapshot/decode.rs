@@ -1,143 +1,106 @@
 //! From bytes to states; anything unexpected makes the snapshot unusable, and nothing is lost by that.
 
-use super::{Snapshot, Unusable, memory};
+use super::{FORMAT, PART_BYTES, Snapshot, Unusable, memory};
 use crate::statement;
 use bytes::Bytes;
-use lienthong_core::custody::state::{CommandDone, State};
-use lienthong_core::custody::track::{Entry, Outcome, Phase, Track, Transfer};
-use lienthong_core::custody::transfers::Transfers;
-use lienthong_core::delivery::outbox::{Awaits, Outbox, Row, RowKey};
-use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
-use lienthong_core::statement::{Channel, Commitment, Kind, RefusalCause};
+use lienthong_core::custody::commands::{About, Kept};
+use lienthong_core::custody::packed;
+use lienthong_core::custody::state::State;
+use lienthong_core::delivery::outbox::{Awaits, Row, RowKey};
+use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, WallMs};
+use lienthong_core::statement::Kind;
 use lienthong_proto::v1;
 use prost::Message;
+use std::io::Read;
+use std::sync::Arc;
 
 /// Decodes a snapshot whose hash was checked.
 ///
 /// # Errors
 /// [`Unusable`], which names what is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Snapshot, Unusable> {
-    let message = v1::Snapshot::decode(bytes).map_err(|_| Unusable("encoding"))?;
-    if message.format != 1 {
-        return Err(Unusable("format"));
-    }
-    Ok(Snapshot {
-        position: message.position.to_vec(),
-        physical_head: digest(&message.physical_head)?,
-        states: message.agencies.into_iter().map(state).collect::<Result<_, _>>()?,
-    })
+    read(&mut &*bytes)
 }
 
-fn state(m: v1::AgencySnapshot) -> Result<State, Unusable> {
+/// Reads and decodes a snapshot whose hash was checked, a part at a time.
+///
+/// # Errors
+/// [`Unusable`], which names what is wrong.
+pub fn read(from: &mut dyn Read) -> Result<Snapshot, Unusable> {
+    let begins: v1::Snapshot = message(from)?.ok_or(Unusable("encoding"))?;
+    if begins.format != FORMAT {
+        return Err(Unusable("format"));
+    }
+    let mut states: Vec<State> = Vec::new();
+    while let Some(part) = message::<v1::AgencySnapshot>(from)? {
+        match states.last_mut() {
+            Some(state) if state.me.as_str() == part.agency => lists(state, part)?,
+            _ => states.push(first(part)?),
+        }
+    }
+    let physical_head = digest(&begins.physical_head)?;
+    Ok(Snapshot { position: begins.position.to_vec(), physical_head, states })
+}
+
+/// The next message behind its length; none at the end.
+fn message<M: Message + Default>(from: &mut dyn Read) -> Result<Option<M>, Unusable> {
+    let mut length = 0;
+    for shift in (0..32).step_by(7) {
+        let mut byte = [0];
+        match from.read(&mut byte) {
+            Ok(0) if shift == 0 => return Ok(None),
+            Ok(1) => length |= u64::from(byte[0] & 0x7f) << shift,
+            Ok(_) | Err(_) => return Err(Unusable("encoding")),
+        }
+        if byte[0] < 0x80 {
+            break;
+        }
+    }
+    if length > PART_BYTES {
+        return Err(Unusable("encoding"));
+    }
+    let mut bytes = vec![0; length as usize];
+    from.read_exact(&mut bytes).map_err(|_| Unusable("length"))?;
+    M::decode(Bytes::from(bytes)).map(Some).map_err(|_| Unusable("encoding"))
+}
+
+fn first(m: v1::AgencySnapshot) -> Result<State, Unusable> {
     let mut state = State::new(agency(&m.agency)?);
     state.memory = memory::take(&m)?;
     state.incarnation = Incarnation(m.incarnation);
     state.next = LedgerIndex(m.size);
     state.durable = Head { size: m.size, hash: digest(&m.head)? };
-    for t in m.tracks {
-        state.tracks.insert(digest(&t.id)?, track(t)?);
-    }
-    state.tracks.settle();
-    for c in m.commands {
-        let done = CommandDone {
-            digest: digest(&c.digest)?,
-            track: digest(&c.track)?,
-            sid: digest(&c.sid)?,
-            index: LedgerIndex(c.index),
-        };
-        state.commands.insert(c.key.into(), done);
-    }
-    state.numbers = m.numbers.into_iter().map(|n| (n.day.into(), n.number)).collect();
-    state.outbox = Outbox::from_rows(m.outbox.into_iter().map(row).collect::<Result<Vec<_>, _>>()?);
-    for q in m.quarantined {
+    state.numbers = m.numbers.iter().map(|n| (n.day.as_str().into(), n.number)).collect();
+    for q in &m.quarantined {
         let digests = q.digests.iter().map(digest).collect::<Result<Vec<_>, _>>()?;
-        let kept = digests.into_iter().zip(q.indices.into_iter().map(LedgerIndex)).collect();
+        let kept = digests.into_iter().zip(q.indices.iter().copied().map(LedgerIndex)).collect();
         state.quarantined.insert(agency(&q.peer)?, kept);
     }
-    state.index_tracks();
+    lists(&mut state, m)?;
     Ok(state)
 }
 
-fn track(m: v1::TrackSnapshot) -> Result<Track, Unusable> {
-    let tid = optional(&m.phase_tid)?;
-    let phase = match (m.phase(), tid) {
-        (v1::Phase::Followed, None) => Phase::Followed,
-        (v1::Phase::Held, None) => Phase::Held,
-        (v1::Phase::Offered, Some(tid)) => Phase::Offered(tid),
-        (v1::Phase::Inbox, Some(tid)) => Phase::Inbox(tid),
-        (v1::Phase::Gone, None) => Phase::Gone,
-        (v1::Phase::Out, None) => Phase::Out,
-        _ => return Err(Unusable("phase")),
-    };
-    let channel = match m.channel() {
-        v1::Channel::Counter => Channel::Counter,
-        v1::Channel::Online => Channel::Online,
-        v1::Channel::Post => Channel::Post,
-        v1::Channel::Unspecified => return Err(Unusable("channel")),
-    };
-    let mut transfers = Transfers::default();
-    for t in m.transfers {
-        transfers.add(digest(&t.tid)?, transfer(t)?);
+fn lists(state: &mut State, m: v1::AgencySnapshot) -> Result<(), Unusable> {
+    for t in m.tracks {
+        let track = packed::unpack(&t.packed).ok_or(Unusable("track"))?;
+        let packed = track.returned.is_some().then(|| Arc::from(&*t.packed));
+        state.put_track(digest(&t.id)?, track, packed);
     }
-    Ok(Track {
-        origin: agency(&m.origin)?,
-        code: m.code.into(),
-        procedure: m.procedure_code.into(),
-        procedure_version: m.procedure_version,
-        channel,
-        received_at: WallMs(m.received_at_ms),
-        due_at: m.due_at_ms.map(WallMs),
-        commitment: m.commitment.map(commitment).transpose()?,
-        content: m.content.map(LedgerIndex),
-        phase,
-        hop: Hop(m.hop),
-        entries: m.entries.into_iter().map(entry).collect::<Result<_, _>>()?,
-        transfers,
-        completed: optional(&m.completed)?,
-        returned: optional(&m.returned)?,
-    })
-}
-
-fn commitment(m: v1::ContentCommitment) -> Result<Commitment, Unusable> {
-    Ok(Commitment { digest: digest(&m.commitment)?, format: m.format, length: m.length })
-}
-
-fn entry(m: v1::EntrySnapshot) -> Result<Entry, Unusable> {
-    Ok(Entry {
-        sid: digest(&m.sid)?,
-        kind: kind(&m.kind)?,
-        prev: optional(&m.prev)?,
-        index: LedgerIndex(m.index),
-        answer: m.answer.map(LedgerIndex),
-        maker: agency(&m.maker)?,
-        cause: cause(m.cause()),
-        size: m.size,
-    })
-}
-
-fn transfer(m: v1::TransferSnapshot) -> Result<Transfer, Unusable> {
-    let refused = cause(m.refused());
-    let outcome =
-        optional(&m.outcome)?.map(|sid| Outcome { sid, index: LedgerIndex(m.outcome_index), refused });
-    Ok(Transfer {
-        hop: Hop(m.hop),
-        from: agency(&m.from)?,
-        to: agency(&m.to)?,
-        offer: LedgerIndex(m.offer),
-        arrived: m.arrived,
-        receipt: m.receipt.map(LedgerIndex),
-        outcome,
-        cancel: m.cancel.map(LedgerIndex),
-    })
-}
-
-fn cause(cause: v1::RefusalCause) -> Option<RefusalCause> {
-    match cause {
-        v1::RefusalCause::Unspecified => None,
-        v1::RefusalCause::Officer => Some(RefusalCause::Officer),
-        v1::RefusalCause::Recalled => Some(RefusalCause::Recalled),
-        v1::RefusalCause::Policy => Some(RefusalCause::Policy),
+    for c in m.commands {
+        let about = match (optional(&c.track)?, optional(&c.alone)?) {
+            (Some(track), None) => About::Track(track),
+            (None, Some(sid)) => About::Alone(sid),
+            (Some(_), Some(_)) | (None, None) => return Err(Unusable("command")),
+        };
+        let short = |bytes: &Bytes| <[u8; 16]>::try_from(&**bytes).map_err(|_| Unusable("command"));
+        let kept = Kept { digest: short(&c.digest)?, index: LedgerIndex(c.index), about };
+        state.commands.put_named(short(&c.name)?, kept);
     }
+    for m in m.outbox {
+        let ((index, to), kept) = row(m)?;
+        state.outbox.put((index, to), kept);
+    }
+    Ok(())
 }
 
 fn row(m: v1::OutboxSnapshot) -> Result<(RowKey, Row), Unusable> {

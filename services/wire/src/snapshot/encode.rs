@@ -1,41 +1,48 @@
 //! From states to bytes.
 
-use super::{Snapshot, memory};
+use super::{FORMAT, PART, Snapshot, memory};
 use crate::statement::hash;
 use bytes::Bytes;
-use lienthong_core::custody::state::{CommandDone, State};
-use lienthong_core::custody::track::{Entry, Phase, Track, Transfer};
+use lienthong_core::custody::commands::{About, Kept, Name};
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::{packed, tracks};
 use lienthong_core::delivery::outbox::{Awaits, Row, RowKey};
-use lienthong_core::ids::Digest;
-use lienthong_core::statement::{Channel, Commitment, RefusalCause};
+use lienthong_core::ids::TrackId;
 use lienthong_proto::v1;
 use prost::Message;
+use std::io::{self, Write};
 
-/// An encoded `Snapshot`.
+/// An encoded snapshot.
 pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
-    v1::Snapshot {
-        format: 1,
-        position: Bytes::copy_from_slice(&snapshot.position),
-        physical_head: hash(snapshot.physical_head),
-        agencies: snapshot.states.iter().map(agency).collect(),
-    }
-    .encode_to_vec()
+    let mut bytes = Vec::new();
+    write(snapshot, &mut bytes).expect("memory takes what is written");
+    bytes
 }
 
-fn agency(state: &State) -> v1::AgencySnapshot {
-    let mut encoded = v1::AgencySnapshot {
-        agency: state.me.as_str().into(),
+/// Writes an encoded snapshot, a part at a time.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    let begins = v1::Snapshot {
+        format: FORMAT,
+        position: Bytes::copy_from_slice(&snapshot.position),
+        physical_head: hash(snapshot.physical_head),
+    };
+    out.write_all(&begins.encode_length_delimited_to_vec())?;
+    snapshot.states.iter().try_for_each(|state| agency(state, out))
+}
+
+fn agency(state: &State, out: &mut dyn Write) -> io::Result<()> {
+    let mut first = v1::AgencySnapshot {
         incarnation: state.incarnation.0,
         size: state.next.0,
         head: hash(state.durable.hash),
-        tracks: state.tracks.iter().map(|(id, kept)| track(id, &kept.read())).collect(),
-        commands: state.commands.iter().map(|(key, done)| command(key, done)).collect(),
         numbers: state
             .numbers
             .iter()
             .map(|(day, number)| v1::NumberSnapshot { day: day.to_string(), number: *number })
             .collect(),
-        outbox: state.outbox.rows().map(outbox).collect(),
         quarantined: state
             .quarantined
             .iter()
@@ -47,94 +54,54 @@ fn agency(state: &State) -> v1::AgencySnapshot {
             .collect(),
         ..Default::default()
     };
-    memory::put(&state.memory, &mut encoded);
-    encoded
+    memory::put(&state.memory, &mut first);
+    part(state, first, out)?;
+    in_parts(state, out, state.tracks.iter().map(track), |part| &mut part.tracks)?;
+    in_parts(state, out, state.commands.iter().map(command), |part| &mut part.commands)?;
+    in_parts(state, out, state.outbox.rows().map(outbox), |part| &mut part.outbox)
 }
 
-fn track(id: &Digest, t: &Track) -> v1::TrackSnapshot {
-    let (phase, tid) = match t.phase {
-        Phase::Followed => (v1::Phase::Followed, None),
-        Phase::Held => (v1::Phase::Held, None),
-        Phase::Offered(tid) => (v1::Phase::Offered, Some(tid)),
-        Phase::Inbox(tid) => (v1::Phase::Inbox, Some(tid)),
-        Phase::Gone => (v1::Phase::Gone, None),
-        Phase::Out => (v1::Phase::Out, None),
+fn in_parts<T>(
+    state: &State,
+    out: &mut dyn Write,
+    mut all: impl Iterator<Item = T>,
+    list: impl Fn(&mut v1::AgencySnapshot) -> &mut Vec<T>,
+) -> io::Result<()> {
+    loop {
+        let mut next = v1::AgencySnapshot::default();
+        list(&mut next).extend(all.by_ref().take(PART));
+        if list(&mut next).is_empty() {
+            return Ok(());
+        }
+        part(state, next, out)?;
+    }
+}
+
+fn part(state: &State, mut part: v1::AgencySnapshot, out: &mut dyn Write) -> io::Result<()> {
+    part.agency = state.me.as_str().into();
+    out.write_all(&part.encode_length_delimited_to_vec())
+}
+
+fn track((id, kept): (&TrackId, tracks::Kept)) -> v1::TrackSnapshot {
+    let packed = match &kept {
+        tracks::Kept::Open(track) => packed::pack(track).into(),
+        tracks::Kept::Closed(bytes) => Bytes::copy_from_slice(bytes),
     };
-    v1::TrackSnapshot {
-        id: hash(*id),
-        origin: t.origin.as_str().into(),
-        code: t.code.to_string(),
-        procedure_code: t.procedure.to_string(),
-        procedure_version: t.procedure_version,
-        channel: match t.channel {
-            Channel::Counter => v1::Channel::Counter,
-            Channel::Online => v1::Channel::Online,
-            Channel::Post => v1::Channel::Post,
-        } as i32,
-        received_at_ms: t.received_at.0,
-        due_at_ms: t.due_at.map(|d| d.0),
-        commitment: t.commitment.as_ref().map(commitment),
-        content: t.content.map(|i| i.0),
-        phase: phase as i32,
-        phase_tid: optional(tid),
-        hop: t.hop.0,
-        entries: t.entries.iter().map(entry).collect(),
-        transfers: t.transfers.iter().map(|(tid, t)| transfer(tid, t)).collect(),
-        completed: optional(t.completed),
-        returned: optional(t.returned),
-    }
+    v1::TrackSnapshot { id: hash(*id), packed }
 }
 
-fn commitment(c: &Commitment) -> v1::ContentCommitment {
-    v1::ContentCommitment { format: c.format.clone(), commitment: hash(c.digest), length: c.length }
-}
-
-fn entry(e: &Entry) -> v1::EntrySnapshot {
-    v1::EntrySnapshot {
-        sid: hash(e.sid),
-        kind: e.kind.name().into(),
-        prev: optional(e.prev),
-        index: e.index.0,
-        answer: e.answer.map(|i| i.0),
-        maker: e.maker.as_str().into(),
-        cause: of_cause(e.cause) as i32,
-        size: e.size,
+fn command((name, kept): (&Name, &Kept)) -> v1::CommandSnapshot {
+    let mut command = v1::CommandSnapshot {
+        name: Bytes::copy_from_slice(name),
+        digest: Bytes::copy_from_slice(&kept.digest),
+        index: kept.index.0,
+        ..Default::default()
+    };
+    match kept.about {
+        About::Track(track) => command.track = hash(track),
+        About::Alone(sid) => command.alone = hash(sid),
     }
-}
-
-fn transfer(tid: &Digest, t: &Transfer) -> v1::TransferSnapshot {
-    v1::TransferSnapshot {
-        tid: hash(*tid),
-        hop: t.hop.0,
-        from: t.from.as_str().into(),
-        to: t.to.as_str().into(),
-        offer: t.offer.0,
-        arrived: t.arrived,
-        receipt: t.receipt.map(|i| i.0),
-        outcome: optional(t.outcome.map(|o| o.sid)),
-        outcome_index: t.outcome.map_or(0, |o| o.index.0),
-        refused: of_cause(t.outcome.and_then(|o| o.refused)) as i32,
-        cancel: t.cancel.map(|i| i.0),
-    }
-}
-
-fn of_cause(cause: Option<RefusalCause>) -> v1::RefusalCause {
-    match cause {
-        None => v1::RefusalCause::Unspecified,
-        Some(RefusalCause::Officer) => v1::RefusalCause::Officer,
-        Some(RefusalCause::Recalled) => v1::RefusalCause::Recalled,
-        Some(RefusalCause::Policy) => v1::RefusalCause::Policy,
-    }
-}
-
-fn command(key: &str, done: &CommandDone) -> v1::CommandSnapshot {
-    v1::CommandSnapshot {
-        key: key.into(),
-        digest: hash(done.digest),
-        track: hash(done.track),
-        sid: hash(done.sid),
-        index: done.index.0,
-    }
+    command
 }
 
 fn outbox(((index, to), row): (&RowKey, &Row)) -> v1::OutboxSnapshot {
@@ -152,8 +119,4 @@ fn outbox(((index, to), row): (&RowKey, &Row)) -> v1::OutboxSnapshot {
         } as i32,
         since_ms: row.since.0,
     }
-}
-
-fn optional(digest: Option<Digest>) -> Bytes {
-    digest.map(hash).unwrap_or_default()
 }

@@ -4,11 +4,19 @@ mod decode;
 mod encode;
 mod memory;
 
-pub use decode::decode;
-pub use encode::encode;
+pub use decode::{decode, read};
+pub use encode::{encode, write};
 
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::Digest;
+
+/// Of the bytes. What has another is not read, and the ledger is replayed.
+const FORMAT: u32 = 2;
+/// Tracks, commands or rows in one part.
+const PART: usize = 1_024;
+/// A part is not longer: a track takes some hundred bytes, and one with all the hops that a certificate may have, a hundred
+/// kilobytes.
+const PART_BYTES: u64 = 1 << 30;
 
 /// The states of a node's agencies at one place of its ledger. Each state's `durable` is its ledger's head there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +49,7 @@ mod tests {
 
     #[test]
     fn another_format_is_not_read() {
-        assert_eq!(decode(b"\x08\x02"), Err(Unusable("format")));
+        assert_eq!(decode(b"\x02\x08\x01"), Err(Unusable("format")));
         assert_eq!(decode(b"\xff"), Err(Unusable("encoding")));
     }
 }
