@@ -150,6 +150,11 @@ impl<C: Codec> Node<C> {
         &self.state
     }
 
+    /// Forgets what was unpacked for those who looked at the state. The next input does so too; between inputs many may look.
+    pub fn forget_looks(&mut self) {
+        self.state.tracks.settle();
+    }
+
     /// Timing of deliveries.
     pub fn courier(&self) -> &Courier {
         &self.courier

@@ -21,8 +21,8 @@ impl State {
     pub fn check(&self) -> Result<(), Violation> {
         self.tracks.iter().try_for_each(|(id, kept)| self.check_track(id, &kept.read()))?;
         self.outbox.rows().try_for_each(|((index, _), row)| {
-            let known =
-                self.track(&row.track).and_then(|t| t.entry(&row.sid)).is_some_and(|e| e.index == *index);
+            let kept = self.tracks.kept(&row.track);
+            let known = kept.is_some_and(|t| t.read().entry(&row.sid).is_some_and(|e| e.index == *index));
             expect(known, "I14", "an outbox row has no statement", &row.track)
         })
     }

@@ -83,7 +83,8 @@ impl Tracks {
         self.count - self.open.len()
     }
 
-    /// A track.
+    /// A track. Who goes through many that may be closed takes [`Tracks::kept`]: what is unpacked here stays until something
+    /// changes.
     pub fn get(&self, id: &TrackId) -> Option<&Track> {
         self.open.get(id).map(|track| &**track).or_else(|| self.look(id))
     }
@@ -191,5 +192,85 @@ impl Eq for Tracks {}
 impl fmt::Debug for Tracks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::custody::track::Phase;
+    use crate::custody::transfers::Transfers;
+    use crate::ids::{AgencyId, Digest, Hop, WallMs};
+    use crate::statement::Channel;
+
+    fn track(n: u8, returned: bool) -> Track {
+        Track {
+            origin: AgencyId::parse("a").unwrap(),
+            code: alloc::format!("H51-{n}").into(),
+            procedure: "1.000001".into(),
+            procedure_version: 1,
+            channel: Channel::Counter,
+            received_at: WallMs(-1),
+            due_at: Some(WallMs(i64::MAX)),
+            commitment: None,
+            content: None,
+            phase: Phase::Held,
+            hop: Hop(u32::MAX),
+            entries: Vec::new(),
+            transfers: Transfers::default(),
+            completed: None,
+            returned: returned.then_some(Digest([n; 32])),
+        }
+    }
+
+    fn id(n: u8) -> TrackId {
+        Digest([n; 32])
+    }
+
+    /// Those with an odd number are closed.
+    fn ten() -> Tracks {
+        let mut tracks = Tracks::default();
+        (0..10).rev().for_each(|n| tracks.insert(id(n), track(n, n % 2 == 1)));
+        tracks.settle();
+        tracks
+    }
+
+    #[test]
+    fn who_asks_sees_no_difference() {
+        let mut tracks = ten();
+        assert_eq!((tracks.len(), tracks.closed(), tracks.open().count()), (10, 5, 5));
+        for n in (0..10).chain(0..10) {
+            assert_eq!(tracks.get(&id(n)), Some(&track(n, n % 2 == 1)));
+        }
+        assert!(tracks.get(&id(10)).is_none() && tracks.get_mut(&id(10)).is_none());
+        let order = |from| tracks.range(from).map(|(id, _)| id.0[0]).collect::<Vec<_>>();
+        assert_eq!(order(Bound::Unbounded), (0..10).collect::<Vec<_>>());
+        assert_eq!(order(Bound::Excluded(&id(4))), (5..10).collect::<Vec<_>>());
+        let (before, same) = (tracks.kept(&id(3)).unwrap(), tracks.clone());
+        assert!(before.is_same(&same.kept(&id(3)).unwrap()) && tracks == same);
+        tracks.get_mut(&id(3)).unwrap().procedure_version = 2;
+        assert_eq!((tracks.len(), tracks.closed(), tracks.iter().count()), (10, 4, 10), "unpacked");
+        tracks.settle();
+        assert_eq!((tracks.len(), tracks.closed(), tracks.iter().count()), (10, 5, 10), "packed again");
+        assert_eq!(tracks.get(&id(3)).unwrap().procedure_version, 2);
+        assert!(!before.is_same(&tracks.kept(&id(3)).unwrap()) && tracks != same);
+    }
+
+    #[test]
+    fn one_that_is_open_again_counts_as_open() {
+        let mut tracks = ten();
+        tracks.get_mut(&id(5)).unwrap().returned = None;
+        tracks.settle();
+        assert_eq!((tracks.len(), tracks.closed(), tracks.open().count()), (10, 4, 6));
+        assert_eq!(tracks.get(&id(5)), Some(&track(5, false)));
+        assert_eq!(tracks.iter().count(), 10);
+    }
+
+    #[test]
+    fn bytes_that_are_cut_or_longer_are_no_track() {
+        let bytes = packed::pack(&track(1, true));
+        assert_eq!(packed::unpack(&bytes), Some(track(1, true)));
+        assert!((0..bytes.len()).all(|end| packed::unpack(&bytes[..end]).is_none()));
+        assert!(packed::unpack(&[&bytes[..], &[0]].concat()).is_none());
     }
 }

@@ -55,8 +55,8 @@ pub(crate) fn fill(
     }
     for (agency, id) in std::mem::take(&mut filling.touched) {
         let state = replayed.states.get(&agency);
-        if let Some((state, track)) = state.and_then(|s| s.track(&id).map(|t| (s, t))) {
-            filling.add([rows::dossier_row(state, &id, track)])?;
+        if let Some((state, kept)) = state.and_then(|s| s.tracks.kept(&id).map(|kept| (s, kept))) {
+            filling.add([rows::dossier_row(state, &id, &kept.read())])?;
         }
     }
     for state in replayed.states.values() {

@@ -92,9 +92,7 @@ pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
         });
     }
     for id in &batch.touched {
-        if let Some(track) = state.track(id) {
-            rows.push(dossier_row(state, id, track));
-        }
+        rows.extend(state.tracks.kept(id).map(|kept| dossier_row(state, id, &kept.read())));
     }
     rows
 }
@@ -178,7 +176,8 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1
     use v1::InboxEventKind as K;
     let statement = &*record.statement;
     let id = statement.track()?;
-    let track = state.track(&id)?;
+    let kept = state.tracks.kept(&id)?;
+    let track = &*kept.read();
     let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
     let is_news = match record.origin {
         Origin::Made | Origin::Returned => false,

@@ -167,6 +167,7 @@ impl Engine {
             Event::Release(release) => return self.on_release(*release),
             Event::Look(look) => {
                 let release = look(&self.hosts);
+                self.hosts.values_mut().for_each(|host| host.node.forget_looks());
                 self.group.replies.push(release);
             }
             Event::Trouble { agency, peer, trouble } => {
@@ -249,7 +250,8 @@ impl Engine {
             recovery::look(agency, host, now.wall, &self.metrics);
             let state = host.node.state();
             let rows = rows::of_batch(state, &batch);
-            for (id, track) in batch.touched.iter().filter_map(|id| Some((id, state.track(id)?))) {
+            for (id, kept) in batch.touched.iter().filter_map(|id| Some((id, state.tracks.kept(id)?))) {
+                let track = &*kept.read();
                 if let Err(broken) = state.check_track(id, track) {
                     tracing::error!(%agency, invariant = broken.invariant, what = broken.what, "an invariant is broken");
                     self.metrics.invariant_broken(broken.invariant);
