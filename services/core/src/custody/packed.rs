@@ -247,8 +247,13 @@ impl<'b> Unpacker<'b> {
     }
 
     fn many<T>(&mut self, get: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.number()?;
-        (0..count).map(|_| get(self)).collect()
+        // What is many has a sid at least, or the number of one: a wrong count takes no more room than there are bytes.
+        let count = usize::try_from(self.number()?).ok().filter(|count| *count <= self.bytes.len())?;
+        let mut all = Vec::with_capacity(count);
+        for _ in 0..count {
+            all.push(get(self)?);
+        }
+        Some(all)
     }
 
     fn agency(&mut self) -> Option<AgencyId> {

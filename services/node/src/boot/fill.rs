@@ -107,17 +107,30 @@ impl Filling<'_> {
         Ok(())
     }
 
-    /// The outbox is small: its rows are those of the state, whatever they were.
+    /// The rows of the outbox are those of the state, whatever they were. Only what differs is written: with many offers
+    /// that wait for their decision hardly any does.
     fn outbox(&mut self, state: &State) -> Result<(), BootError> {
         let prefix = rows::of_agency(&state.me);
+        let mut due = BTreeMap::new();
+        for (index, to) in state.outbox.rows().map(|(key, _)| key) {
+            if let Change::Put(_, key, value) = rows::outbox_row(state, *index, to) {
+                due.insert(key, value);
+            }
+        }
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = self.queues.scan(Table::Outbox, &prefix, after.as_deref(), PAGE)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
-            self.add(page.into_iter().map(|(key, _)| Change::Delete(Table::Outbox, key)))?;
+            for (key, value) in page {
+                match due.get(&key) {
+                    Some(is) if *is == value => drop(due.remove(&key)),
+                    Some(_) => {}
+                    None => self.add([Change::Delete(Table::Outbox, key)])?,
+                }
+            }
         }
-        self.add(state.outbox.rows().map(|((index, to), _)| rows::outbox_row(state, *index, to)))
+        self.add(due.into_iter().map(|(key, value)| Change::Put(Table::Outbox, key, value)))
     }
 
     /// Until the last chunk the mark stays where it was, so that an interrupted filling begins again.
