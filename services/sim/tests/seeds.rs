@@ -52,7 +52,7 @@ const ENOUGH: [(Kind, &str, u64); 31] = [
     (Kind::Outcome, "recovery finished", 45),
     (Kind::Outcome, "envelope of an earlier incarnation let go", 100),
     (Kind::Work, "fences among those who recover", 20),
-    (Kind::Work, "tracks given back", 1_500),
+    (Kind::Work, "tracks given back", 1_000),
 ];
 
 fn enough(tally: &Tally, seeds: u64) {

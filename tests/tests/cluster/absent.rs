@@ -34,7 +34,7 @@ async fn until_due(ops: &Ops, times: u32) {
 async fn until_received(ops: &Ops, count: usize) {
     let received = async || {
         let peers = ops.peers().await.ok()?;
-        let undecided: u64 = peers.iter().map(|peer| u64::from(peer.undecided)).sum();
+        let undecided: u64 = peers.iter().map(|peer| peer.undecided).sum();
         (peers.iter().all(|peer| peer.waiting == 0) && undecided == count as u64).then_some(())
     };
     eventually(LONG, "b has signed for all", received).await;
