@@ -138,6 +138,8 @@ async fn a_node_carries_a_million() {
 
     let mut empty = Province::lay_out(&two.url(), &[&["a"], &["b"]]);
     empty.start().await;
+    // B fills its queues too.
+    grown.node("b").start_within(FILLING).await;
     grown.start().await;
     let desks = [grown.desk("a"), empty.desk("a")];
     let mut best = [0_f64; 2];

@@ -20,6 +20,15 @@ struct Known {
     heard: BTreeMap<Pair, Instant>,
     /// For whom the courier refused something last.
     refused: BTreeSet<Pair>,
+    /// Who is silent, and was sent something again all the same.
+    knocks: BTreeMap<Pair, Knock>,
+}
+
+/// One row is sent again to a peer that is silent: perhaps it is there, and its answer was lost.
+#[derive(Debug)]
+struct Knock {
+    last: Instant,
+    pause: Duration,
 }
 
 /// An agency of this node, and a peer.
@@ -33,6 +42,9 @@ const GRACE: Duration = Duration::from_secs(4);
 /// loses a mailbox breaks our connection, or its owner greets us when it makes a new one; where neither is so, such as
 /// when somebody purged it, this is how long it takes. Three days away are then four copies, some seconds of a bad line.
 const SILENCE: Duration = Duration::from_secs(24 * 3_600);
+
+/// The longest pause between two knocks, which begin after [`GRACE`] and double: three days are 900 rows.
+const KNOCK: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
@@ -48,10 +60,13 @@ impl Sent {
     }
 
     /// Whether a resend that was decided at `at` is needless: the row had not even left then, or only just, or its receiver
-    /// is away.
+    /// is away. Now and then one row for a silent receiver is not.
     pub(crate) fn is_under_way(&self, row: &Row, at: Instant) -> bool {
-        let known = self.known();
-        known.rows.get(row).is_some_and(|stage| known.is_kept(row, *stage, at))
+        let mut known = self.known();
+        match known.rows.get(row).copied() {
+            None => false,
+            Some(stage) => known.is_kept(row, stage, at) && !known.knocks(row, stage, at),
+        }
     }
 
     /// It waits for the line.
@@ -74,7 +89,9 @@ impl Sent {
 
     /// Something came from a peer for an agency of this node.
     pub(crate) fn heard(&self, me: &AgencyId, peer: &AgencyId) {
-        self.known().heard.insert((me.clone(), peer.clone()), Instant::now());
+        let (pair, mut known) = ((me.clone(), peer.clone()), self.known());
+        known.knocks.remove(&pair);
+        known.heard.insert(pair, Instant::now());
     }
 
     /// The courier refused something of `pair`.
@@ -108,6 +125,21 @@ impl Known {
         let heard = self.heard.get(&(me.clone(), peer.clone()));
         let grace = if heard.is_some_and(|heard| *heard >= taken) { GRACE } else { SILENCE };
         at < taken + grace
+    }
+
+    /// Whether this row, which is kept, is sent again all the same.
+    fn knocks(&mut self, (me, _, peer): &Row, stage: Stage, at: Instant) -> bool {
+        let Stage::Taken(taken) = stage else { return false };
+        if at < taken + GRACE {
+            return false;
+        }
+        let first = Knock { last: taken, pause: GRACE };
+        let knock = self.knocks.entry((me.clone(), peer.clone())).or_insert(first);
+        if at < knock.last + knock.pause {
+            return false;
+        }
+        (knock.last, knock.pause) = (at, (knock.pause * 2).min(KNOCK));
+        true
     }
 }
 
@@ -146,13 +178,38 @@ mod tests {
         hear(&sent);
         sent.answered(vec![row(1)], true);
         let late = Instant::now() + SILENCE;
-        assert!(sent.is_under_way(&row(1), late - GRACE), "heard before it was taken: it may be away since");
-        assert!(!sent.is_under_way(&row(1), late));
+        let now = Instant::now();
+        assert!(!sent.is_under_way(&row(1), late), "a day is enough");
         sent.heard(&AgencyId::parse("b").unwrap(), &AgencyId::parse("a").unwrap());
         sent.forget();
-        assert!(sent.is_under_way(&row(1), late - GRACE), "another was heard");
+        assert!(!sent.is_under_way(&row(1), now + GRACE * 2), "it knocks: another was heard");
+        assert!(
+            sent.is_under_way(&row(1), now + GRACE * 2),
+            "heard before it was taken: it may be away since"
+        );
         hear(&sent);
         assert!(!sent.is_under_way(&row(1), Instant::now() + GRACE), "it is there, and did not answer");
+    }
+
+    #[test]
+    fn one_row_knocks_at_who_is_silent_for_its_answer_may_be_lost() {
+        let sent = Sent::default();
+        let start = Instant::now();
+        sent.answered((0..100).map(row).collect(), true);
+        let mut knocks = Vec::new();
+        for second in 0..3_600 {
+            let at = start + Duration::from_secs(second);
+            let again = (0..100).filter(|index| !sent.is_under_way(&row(*index), at)).count();
+            assert!(again <= 1, "{again} rows at once");
+            knocks.extend((again == 1).then_some(second));
+        }
+        let pauses: Vec<u64> = knocks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!((4..=5).contains(&knocks[0]), "{knocks:?}");
+        assert_eq!(pauses[..7], [8, 16, 32, 64, 128, 256, 300]);
+        assert!(pauses[7..].iter().all(|pause| *pause == 300), "{pauses:?}");
+        hear(&sent);
+        let at = Instant::now() + GRACE;
+        assert!((0..100).all(|index| !sent.is_under_way(&row(index), at)), "it is there: all may go");
     }
 
     #[test]
