@@ -31,7 +31,7 @@ impl Province {
     /// The same with the configuration of each node changed before it is written.
     pub fn lay_out_with(nats_url: &str, nodes: &[&[&str]], change: impl Fn(&mut NodeConfig)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let mut directory = empty_directory();
+        let mut directory = empty_directory(&authority_key(dir.path()));
         let mut laid = Vec::new();
         for agencies in nodes {
             let folder = dir.path().join(agencies[0]);
@@ -58,6 +58,11 @@ impl Province {
     /// The directory file of all nodes.
     pub fn directory_file(&self) -> PathBuf {
         self.dir.path().join("directory.toml")
+    }
+
+    /// The key of the directory's authority.
+    pub fn authority_key(&self) -> PathBuf {
+        authority_key(self.dir.path())
     }
 
     /// The directory.
@@ -116,11 +121,19 @@ impl Province {
     }
 }
 
-fn empty_directory() -> DirectoryFile {
+/// Where the key of a directory's authority lies.
+fn authority_key(dir: &Path) -> PathBuf {
+    dir.join("authority.key")
+}
+
+/// A directory of an authority with a new key.
+fn empty_directory(key_file: &Path) -> DirectoryFile {
+    let key = keys::generate("tinh.1").expect("random bytes").expect("a good key id");
+    keys::save(&key, key_file).expect("the key is saved");
     let authority = Authority {
         id: AgencyId::parse("tinh").expect("an id"),
         name: "Tỉnh thử nghiệm".to_owned(),
-        keys: Vec::new(),
+        keys: vec![PublicKey { id: key.id().to_owned(), public: key.public() }],
     };
     let rule = Rule { from: Pattern::Any, to: Pattern::Any, procedures: Vec::new() };
     DirectoryFile {

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod authority;
 pub mod code;
 pub mod codec;
 pub mod custody;

@@ -30,6 +30,8 @@ pub const BATCHED_ANSWERS: usize = 256;
 pub const QUARANTINED_PER_PEER: usize = 256;
 /// Room for a proof and a type name beside a body: a signature shared by 64 statements takes up to 430 bytes.
 pub const PROOF_ROOM: usize = 480;
+/// Room for the acts beside a RECLAIM in a certificate: as many as one agency may have.
+pub const ACTS_ROOM: usize = crate::authority::ACTS_OF_ONE * 1_024;
 /// Content and certificate of an offer together. An envelope may have 768 KiB; the rest is for the OFFER itself. With
 /// the largest content this leaves room for about a hundred ordinary hops.
 pub const OFFER_BYTES: usize = 704 * 1024;

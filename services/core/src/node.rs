@@ -9,6 +9,7 @@
 //! | [`Node::recover`] | the same state from a snapshot and records |
 //! | [`Node::check`] | every invariant one agency can check on itself |
 
+mod acts;
 mod input;
 mod output;
 mod quarantine;
@@ -19,6 +20,8 @@ pub use input::{Answer, Input, Now};
 pub use output::{Batch, Dispatch, Lane};
 pub use recovering::Recovered;
 
+use crate::authority::reclaim::Seeking;
+use crate::authority::telling::Telling;
 use crate::codec::Codec;
 use crate::custody::arrival::{self, Arrival, Reply};
 use crate::custody::check::Violation;
@@ -61,6 +64,8 @@ pub struct Node<C> {
     resumed_at: Option<LedgerIndex>,
     gathering: BTreeMap<AgencyId, Gathering>,
     gifts: VecDeque<(AgencyId, Gift)>,
+    telling: Telling,
+    seeking: Seeking,
 }
 
 /// Decided and not yet handed over for persisting.
@@ -107,6 +112,7 @@ impl<C: Codec> Node<C> {
             node.state.outbox.rows().filter(|(_, r)| r.awaits.resends()).map(|(k, _)| k.clone()).collect();
         keys.into_iter().for_each(|key| node.courier.add(now.mono, key));
         node.ask_anew(now);
+        node.acts_changed(now);
         node
     }
 
@@ -128,6 +134,8 @@ impl<C: Codec> Node<C> {
             resumed_at: None,
             gathering: BTreeMap::new(),
             gifts: VecDeque::new(),
+            telling: Telling::default(),
+            seeking: Seeking::default(),
         }
     }
 
@@ -177,6 +185,7 @@ impl<C: Codec> Node<C> {
             }
             Input::Recover => Ok(Answer::Noted(self.fence_myself(now))),
             Input::Greet => Ok(self.greet(now)),
+            Input::Act(act) => self.take_act(now, &act),
             Input::Trouble(peer, trouble) => {
                 self.courier.troubled(now.wall, &peer, trouble);
                 Ok(Answer::Nothing)
@@ -229,7 +238,8 @@ impl<C: Codec> Node<C> {
         if let Body::Recovery(word) = &arrival.statement.body {
             return self.hear(now, &arrival, word);
         }
-        if self.state.recovering() {
+        self.telling.met(now.mono, &arrival.from);
+        if self.state.recovering() || self.state.retired() {
             return Ok(Answer::Nothing); // R1; whatever needs an answer is sent again
         }
         let consequence = match arrival::decide(&self.state, &self.directory, &arrival) {
@@ -239,8 +249,12 @@ impl<C: Codec> Node<C> {
             other => other?,
         };
         self.courier.heard(now.mono, &arrival.from);
+        let acts = self.state.memory.acts.0.len();
         for draft in consequence.drafts {
             self.draft(now, draft);
+        }
+        if self.state.memory.acts.0.len() > acts {
+            self.acts_changed(now);
         }
         match consequence.reply {
             Reply::Nothing => {}
@@ -296,7 +310,6 @@ impl<C: Codec> Node<C> {
         let before = rows_touched(&self.state, &record);
         self.state.apply(&record);
         let after = rows_touched(&self.state, &record);
-        self.pending.rows.extend(before.into_iter().chain(after));
         if let Record::Statement(record) = &record {
             match &record.statement.body {
                 Body::Received(items) => {
@@ -304,9 +317,15 @@ impl<C: Codec> Node<C> {
                     self.pending.touched.extend(tracks);
                 }
                 Body::Ack(items) => self.pending.touched.extend(items.iter().map(|i| i.track)),
+                // It makes receipts void.
+                Body::Recovery(Word::Fence { .. }) => {
+                    let rows = before.iter().filter_map(|key| self.state.outbox.row(key));
+                    self.pending.touched.extend(rows.map(|row| row.track));
+                }
                 _ => self.pending.touched.extend(record.statement.track()),
             }
         }
+        self.pending.rows.extend(before.into_iter().chain(after));
         self.pending.bytes += stored_bytes(&record);
         self.pending.records.push(record);
         index
@@ -385,8 +404,9 @@ impl<C: Codec> Node<C> {
             return Vec::new(); // R1
         }
         let due = self.courier.take_due(now.mono, &self.state.outbox);
-        let rows: Vec<Dispatch> =
-            due.into_iter().filter_map(|(key, attempts)| self.row(key, attempts)).collect();
+        let acts = &self.state.memory.acts;
+        let heard = due.into_iter().filter(|(key, _)| !acts.retires(&key.1));
+        let rows: Vec<Dispatch> = heard.filter_map(|(key, attempts)| self.row(key, attempts)).collect();
         self.with_vouching(rows)
     }
 
@@ -402,7 +422,8 @@ impl<C: Codec> Node<C> {
 
     /// When [`Self::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.next_word().or_else(|| self.courier.next().filter(|_| !self.is_silent()))
+        let row = self.courier.next().filter(|_| !self.is_silent());
+        self.next_word().into_iter().chain(row).min()
     }
 
     fn row(&self, (index, to): RowKey, attempts: u32) -> Option<Dispatch> {
@@ -418,9 +439,10 @@ impl<C: Codec> Node<C> {
             }
             _ => None,
         };
-        let certificate = match before {
-            Some(sid) => track.spine_to(&sid)?,
-            None => Vec::new(),
+        let certificate = match (before, row.kind) {
+            (Some(sid), _) => self.state.certificate_to(track, &sid)?,
+            (None, Kind::Reclaim) => self.state.acts_of(track),
+            (None, _) => Vec::new(),
         };
         let content = track.content.filter(|_| is_offer_to_receiver);
         if is_offer_to_receiver && track.commitment.is_some() && content.is_none() {

@@ -20,6 +20,7 @@ pub enum Reason {
     UnknownAgency = 201,
     AgencyNotHosted = 202,
     HandOffNotAllowed = 203,
+    AgencyRetired = 204,
 
     DossierNotFound = 301,
     NotCustodian = 302,
@@ -53,12 +54,14 @@ pub enum Reason {
     EnvelopeTooLarge = 412,
     OwnStatementUnknown = 413,
     Fenced = 414,
+    MakerRetired = 415,
     HandlerCrashed = 420,
 
     Overloaded = 501,
     ShuttingDown = 502,
     StorageFailed = 503,
     Recovering = 505,
+    Retired = 506,
 
     StorageFull = 510,
     PeerBacklog = 511,
@@ -67,7 +70,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in order.
-    pub const ALL: [Reason; 53] = {
+    pub const ALL: [Reason; 56] = {
         use Reason::*;
         [
             FieldMissing,
@@ -84,6 +87,7 @@ impl Reason {
             UnknownAgency,
             AgencyNotHosted,
             HandOffNotAllowed,
+            AgencyRetired,
             DossierNotFound,
             NotCustodian,
             LockedByOffer,
@@ -115,11 +119,13 @@ impl Reason {
             EnvelopeTooLarge,
             OwnStatementUnknown,
             Fenced,
+            MakerRetired,
             HandlerCrashed,
             Overloaded,
             ShuttingDown,
             StorageFailed,
             Recovering,
+            Retired,
             StorageFull,
             PeerBacklog,
             NotInQuarantine,

@@ -4,7 +4,7 @@
 //! | rule | here |
 //! |---|---|
 //! | R1 answer nothing, offer nothing | `Node` drops arrivals and sends no rows while [`State::recovery`] is there |
-//! | R2 every peer stores the fence, then gives back | [`asking`] counts all peers of the directory; [`giving`] answers |
+//! | R2 every peer stores the fence, then gives back | [`asking`] counts all peers of the directory that the authority has not retired; [`giving`] answers |
 //! | R3 1 + the highest any peer holds | [`Word::Fenced`] tells what is held, and the fence is set anew above it |
 //! | R4 fences of others are learned again | the claim of each FENCED has the peer's incarnation |
 //! | R5 overlapping recoveries end together | [`Word::Stands`]: nobody asks before all fences stand everywhere |
@@ -18,9 +18,10 @@ pub mod apply;
 pub mod asking;
 pub mod giving;
 
+use crate::authority::Acts;
 use crate::custody::state::State;
-use crate::ids::{Digest, Incarnation, LedgerIndex, Sid, TrackId, WallMs};
-use crate::statement::Claim;
+use crate::ids::{AgencyId, Digest, Incarnation, LedgerIndex, Sid, TrackId, WallMs};
+use crate::statement::{AckItem, Claim};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -69,6 +70,27 @@ pub enum Word {
     Hello,
     /// "You said more than you remember": the newest statement of the receiver that is known here lies beside it.
     Rollback,
+    /// "These acts of the authority are on my disk" ([`crate::authority`]); those that the receiver may lack lie beside it.
+    Acts {
+        /// Sids of the acts.
+        known: Vec<Sid>,
+        /// Whether the receiver is to say the same.
+        asks: bool,
+    },
+    /// "What do you have of this retired agency about these transfers to it?" ([`crate::authority::reclaim`])
+    Seek {
+        /// The receiver.
+        agency: AgencyId,
+        /// Every act that the asker knows; they lie beside it.
+        acts: Vec<Sid>,
+        /// The transfers, each with its track.
+        items: Vec<AckItem>,
+    },
+    /// "I have the acts that your SEEK names, and of its receiver what lies beside this, and nothing else."
+    Sought {
+        /// The SEEK.
+        seek: Sid,
+    },
 }
 
 /// One part of a question.
@@ -173,6 +195,8 @@ pub struct Memory {
     pub fences: BTreeMap<crate::ids::AgencyId, PeerFence>,
     /// Of each peer that was heard.
     pub pins: BTreeMap<crate::ids::AgencyId, Pin>,
+    /// Acts of the authority.
+    pub acts: Acts,
 }
 
 /// What makes two fences differ.

@@ -1,5 +1,7 @@
 //! Statements as the core sees them: parsed facts beside the sealed bytes that prove them.
 
+use crate::authority::Retire;
+use crate::authority::reclaim::Reclaim;
 use crate::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, Sid, Tid, TrackId, WallMs};
 use crate::recovery::Word;
 use alloc::string::String;
@@ -124,6 +126,8 @@ pub enum RefusalCause {
     Recalled,
     /// The directory does not allow the hand-off.
     Policy,
+    /// The receiver is retired and accepted nothing: its giver took it back. Never in a REFUSE: the RECLAIM says it.
+    Reclaimed,
 }
 
 /// How the work on a dossier ended.
@@ -169,6 +173,10 @@ pub enum Body {
     },
     /// A word of a recovery (protocol.md 6).
     Recovery(Word),
+    /// An act of the authority: an agency is retired.
+    Retire(Retire),
+    /// The giver takes back what a retired receiver never accepted.
+    Reclaim(Reclaim),
 }
 
 /// Body of an intake.
@@ -331,6 +339,8 @@ pub enum Kind {
     Returned,
     Checkpoint,
     Recovery,
+    Retire,
+    Reclaim,
 }
 
 impl Body {
@@ -349,6 +359,8 @@ impl Body {
             Body::Returned(_) => Kind::Returned,
             Body::Checkpoint { .. } => Kind::Checkpoint,
             Body::Recovery(_) => Kind::Recovery,
+            Body::Retire(_) => Kind::Retire,
+            Body::Reclaim(_) => Kind::Reclaim,
         }
     }
 
@@ -359,6 +371,7 @@ impl Body {
             Body::Offer(b) => Some(b.prev),
             Body::Accept(b) => Some(b.tid),
             Body::Refuse(b) => Some(b.tid),
+            Body::Reclaim(b) => Some(b.tid),
             Body::Completed(b) => Some(b.prev),
             Body::Returned(b) => Some(b.prev),
             Body::Intake(_)
@@ -366,7 +379,8 @@ impl Body {
             | Body::Cancel(_)
             | Body::Ack(_)
             | Body::Checkpoint { .. }
-            | Body::Recovery(_) => None,
+            | Body::Recovery(_)
+            | Body::Retire(_) => None,
         }
     }
 }
@@ -377,7 +391,7 @@ impl Statement {
         self.sealed.sid
     }
 
-    /// The track it is about; none for receipts, acknowledgements and checkpoints.
+    /// The track it is about; none for receipts, acknowledgements, checkpoints, words and acts.
     pub fn track(&self) -> Option<TrackId> {
         match &self.body {
             Body::Intake(_) => Some(self.sealed.sid),
@@ -386,16 +400,21 @@ impl Statement {
             Body::Accept(b) => Some(b.track),
             Body::Refuse(b) => Some(b.track),
             Body::Cancel(b) => Some(b.track),
+            Body::Reclaim(b) => Some(b.track),
             Body::Completed(b) => Some(b.track),
             Body::Returned(b) => Some(b.track),
-            Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } | Body::Recovery(_) => None,
+            Body::Received(_)
+            | Body::Ack(_)
+            | Body::Checkpoint { .. }
+            | Body::Recovery(_)
+            | Body::Retire(_) => None,
         }
     }
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Intake,
         Kind::Note,
         Kind::Offer,
@@ -408,6 +427,8 @@ impl Kind {
         Kind::Returned,
         Kind::Checkpoint,
         Kind::Recovery,
+        Kind::Retire,
+        Kind::Reclaim,
     ];
 
     /// The word used in type names, metrics and screens.
@@ -425,6 +446,8 @@ impl Kind {
             Kind::Returned => "returned",
             Kind::Checkpoint => "checkpoint",
             Kind::Recovery => "recovery",
+            Kind::Retire => "retire",
+            Kind::Reclaim => "reclaim",
         }
     }
 }

@@ -6,7 +6,7 @@ mod world;
 
 use lienthong_core::custody::track::{Phase, Track};
 use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
-use lienthong_core::node::Answer;
+use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::statement::{
     Accept, Body, Cancel, Channel, Commitment, Completed, HandOffKind, Note, Offer, RefusalCause, Resolution,
@@ -88,6 +88,10 @@ impl Play {
             ["forge", kind, "of", track, "by", from, "to", to] => self.forge(kind, track, from, to)?,
             ["time", "passes", number, unit] => return self.world.pass(span(number, unit)? as u64),
             ["heal"] => return self.world.heal(),
+            ["authority", "retires", gone, "at", who] => self.retire(gone, None, who)?,
+            ["authority", "retires", gone, "for", successor, "at", who] => {
+                self.retire(gone, Some(id(successor)), who)?
+            }
             ["clock", "of", who, "off", number, unit] => {
                 self.world.at_mut(&id(who)).clock_ms = span(number, unit)?;
                 Ok(())
@@ -113,6 +117,16 @@ impl Play {
         let process = self.world.at(&id(a)).process;
         self.world.at_mut(&id(b)).process = process;
         Ok(())
+    }
+
+    fn retire(
+        &mut self,
+        gone: &str,
+        successor: Option<AgencyId>,
+        who: &str,
+    ) -> Result<Result<(), Reason>, Fault> {
+        let act = self.world.act(&id(gone), successor, 1);
+        Ok(self.world.step(&id(who), Input::Act(act))?.map(|_| ()))
     }
 
     fn mailbox(&mut self, who: &str, how: &str) -> Result<(), Reason> {
@@ -196,6 +210,10 @@ impl Play {
                 return self.world.crash(process).map(Ok);
             }
             ["starts"] => return self.world.start(&me).map(Ok),
+            ["dies"] => {
+                self.world.die(&me);
+                return Ok(Ok(()));
+            }
             ["was", "never", "started"] => {
                 let place = self.world.at_mut(&me);
                 (place.node, place.mailbox) = (None, Mailbox::Missing);
@@ -268,6 +286,11 @@ impl Play {
                 let known = self.world.state(&id(who)).track(&self.track(track)?).ok_or("not known there")?;
                 (decision(known).into(), (*wanted).into())
             }
+            ["retired", "at", who, "is", wanted @ ..] => {
+                let retired = self.world.state(&id(who)).memory.acts.retired().map(|(_, act)| &act.agency);
+                let retired: Vec<String> = retired.map(ToString::to_string).collect();
+                (retired.join(" "), wanted.join(" ").to_lowercase())
+            }
             ["outbox", "of", who, "has", wanted] => {
                 (self.world.state(&id(who)).outbox.len().to_string(), (*wanted).into())
             }
@@ -319,6 +342,7 @@ fn decision(track: &Track) -> &'static str {
         Some(Some(RefusalCause::Officer)) => "refused",
         Some(Some(RefusalCause::Recalled)) => "recalled",
         Some(Some(RefusalCause::Policy)) => "forbidden",
+        Some(Some(RefusalCause::Reclaimed)) => "reclaimed",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, copies, dev, dossier, fsck, keys, ledger, node, play, quarantine, status, trail};
+use crate::{
+    authority, bench, copies, dev, dossier, fsck, keys, ledger, node, play, quarantine, status, trail,
+};
 
 /// Liên Thông carries administrative dossiers (hồ sơ) between one-stop desks, and proves every hand-off.
 #[derive(Debug, Parser)]
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Fsck(fsck::Args),
     /// Make signing keys
     Keys(keys::Args),
+    /// Retire an agency that is gone for good: sign the act, bring it to a node
+    Authority(authority::Args),
     /// What could not be processed: look at it, process it again, or leave it at that
     Quarantine(quarantine::Args),
     /// Play a morning: acts of officers, from a text file, against a running node

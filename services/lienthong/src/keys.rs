@@ -1,4 +1,4 @@
-//! `lienthong keys generate`: a signing key for an agency.
+//! `lienthong keys generate`: a signing key for an agency, or for the authority of a directory.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ Example:
   lienthong keys generate --id 2024-xa-an-thanh-1 --out keys/xa-an-thanh-1.key
 
 The private key stays in the file (mode 0600, never overwritten); the line that is printed goes into the directory,
-into the entry of the agency. Keep a copy of the file where no one else reads it: without it the agency cannot sign.")]
+into the entry of the agency, or into [authority] for the key that signs acts. Keep a copy of the file where no one else reads it: without it the agency cannot sign.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     deed: Deed,

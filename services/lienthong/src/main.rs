@@ -10,6 +10,7 @@ mod statement;
 mod time;
 mod words;
 
+mod authority;
 mod bench;
 mod control_sheet;
 mod copies;
@@ -78,6 +79,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Restore(args) => copies::restore(args, cli.json),
         Command::Fsck(args) => fsck::run(args, cli.json),
         Command::Keys(args) => keys::run(args, cli.json),
+        Command::Authority(args) => authority::run(args, cli.json).await,
         Command::Trail(args) => trail::run(args, cli.json).await,
         Command::Quarantine(args) => quarantine::run(args, cli.json).await,
         Command::Play(args) => play::command::run(args).await,

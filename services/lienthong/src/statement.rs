@@ -2,7 +2,7 @@
 
 use lienthong_core::statement::Kind;
 use lienthong_proto::v1::{
-    Accept, Cancel, Completed, Intake, Note, Offer, Refuse, Returned, SignedStatement,
+    Accept, Cancel, Completed, Intake, Note, Offer, Reclaim, Refuse, Returned, SignedStatement,
 };
 use lienthong_wire::statement::kind_of;
 use prost::Message;
@@ -16,6 +16,7 @@ pub(crate) enum Body {
     Accept(Accept),
     Refuse(Refuse),
     Cancel(Cancel),
+    Reclaim(Reclaim),
     Completed(Completed),
     Returned(Returned),
     /// Said by nodes to each other: received, acknowledged, attested. It moves nothing.
@@ -32,8 +33,9 @@ pub(crate) fn read(statement: &SignedStatement) -> Option<Body> {
         Kind::Accept => Body::Accept(Accept::decode(bytes).ok()?),
         Kind::Refuse => Body::Refuse(Refuse::decode(bytes).ok()?),
         Kind::Cancel => Body::Cancel(Cancel::decode(bytes).ok()?),
+        Kind::Reclaim => Body::Reclaim(Reclaim::decode(bytes).ok()?),
         Kind::Completed => Body::Completed(Completed::decode(bytes).ok()?),
         Kind::Returned => Body::Returned(Returned::decode(bytes).ok()?),
-        Kind::Received | Kind::Ack | Kind::Checkpoint | Kind::Recovery => Body::Beside,
+        Kind::Received | Kind::Ack | Kind::Checkpoint | Kind::Recovery | Kind::Retire => Body::Beside,
     })
 }

@@ -14,7 +14,7 @@ use crate::client::{Client, Door};
 use crate::dossier::show::{lines, table};
 use crate::failure::Refusal;
 use crate::names::shorten;
-use crate::{json, time, words};
+use crate::{authority, json, time, words};
 
 /// Coming up means opening a mailbox per agency, on a nats-server that has just started.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
     } else {
         head(&status);
         recovery::print(&status);
+        authority::print(&status.retired);
         agencies(&status);
         waiting(&client, &status).await?;
         quarantine(&client, &status).await?;

@@ -64,6 +64,7 @@ pub(crate) fn outcome(outcome: HandOffOutcome) -> &'static str {
         HandOffOutcome::Accepted => "đã tiếp nhận (ACCEPTED)",
         HandOffOutcome::Refused => "bị từ chối (REFUSED)",
         HandOffOutcome::Recalled => "đã lấy lại (RECALLED)",
+        HandOffOutcome::Reclaimed => "đã nhận lại, bên nhận chấm dứt hoạt động (RECLAIMED)",
     }
 }
 
@@ -101,5 +102,6 @@ pub(crate) fn wait(reason: WaitReason) -> &'static str {
         WaitReason::MailboxFull => "hộp thư bên nhận đầy (MAILBOX_FULL)",
         WaitReason::Unreachable => "không tới được trạm chuyển (UNREACHABLE)",
         WaitReason::Window => "chờ các gói trước được nhận (WINDOW)",
+        WaitReason::Retired => "bên nhận đã chấm dứt hoạt động (RETIRED)",
     }
 }

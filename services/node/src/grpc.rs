@@ -1,5 +1,6 @@
 //! What callers see: the services of `lienthong.v1`, health and reflection.
 
+mod acts;
 pub(crate) mod desk;
 pub(crate) mod dossier_service;
 pub(crate) mod inbox;

@@ -3,6 +3,7 @@
 //! The only crate that knows both the core's types and the wire contract. Nothing here decides anything about custody
 //! and nothing reads a clock.
 
+pub mod act;
 pub mod chain;
 pub mod content;
 pub mod directory;

@@ -8,7 +8,7 @@ use crate::statement::{parse, sid};
 use bytes::Bytes;
 use cache::Cache;
 use lienthong_core::reason::Reason;
-use lienthong_core::statement::Statement;
+use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
 use prost::Message;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,8 @@ impl Verifier {
     }
 }
 
-/// Signature, then body, then that the key is the claimed agency's.
+/// Signature, then body, then that the key is the claimed agency's. Acts are signed by the authority alone, and it signs
+/// nothing else.
 pub(crate) fn check(
     (keys, roots): (&KeyRing, Option<&Roots>),
     kind: &str,
@@ -68,7 +69,9 @@ pub(crate) fn check(
 ) -> Result<Statement, Reason> {
     let agency = keys.check_beside(kind, &body, proof, roots)?;
     let statement = parse(kind, body, proof.encode_to_vec().into())?;
-    if statement.claim.agency == *agency { Ok(statement) } else { Err(Reason::BadSignature) }
+    let is_act = matches!(statement.body, Body::Retire(_));
+    let right = statement.claim.agency == *agency && is_act == keys.is_authority(agency);
+    if right { Ok(statement) } else { Err(Reason::BadSignature) }
 }
 
 pub(crate) fn decode_proof(bytes: &[u8]) -> Result<v1::Proof, Reason> {

@@ -70,7 +70,10 @@ pub(crate) async fn told(desk: &Desk, ops: &Ops, id: &str) -> Told {
 
 /// Along the spine, moving or closing custody: each must be in both ledgers exactly once.
 fn is_on_spine(kind: Kind) -> bool {
-    !matches!(kind, Kind::Received | Kind::Ack | Kind::Cancel | Kind::Checkpoint | Kind::Recovery)
+    !matches!(
+        kind,
+        Kind::Received | Kind::Ack | Kind::Cancel | Kind::Checkpoint | Kind::Recovery | Kind::Retire
+    )
 }
 
 impl Story {

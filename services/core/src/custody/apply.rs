@@ -47,12 +47,14 @@ impl State {
             Body::Ack(items) => self.apply_ack(index, &statement.claim.agency, items),
             Body::Checkpoint { .. } => {}
             Body::Recovery(word) => self.apply_word(index, statement, word),
+            Body::Retire(retire) => self.apply_act(index, statement, retire),
             Body::Intake(intake) => self.apply_intake(index, record, intake),
             Body::Note(_)
             | Body::Offer(_)
             | Body::Accept(_)
             | Body::Refuse(_)
             | Body::Cancel(_)
+            | Body::Reclaim(_)
             | Body::Completed(_)
             | Body::Returned(_) => self.apply_to_track(index, record),
         }
@@ -119,13 +121,17 @@ impl State {
             Body::Refuse(Refuse { tid, cause, .. }) => {
                 self.apply_outcome(index, id, statement, *tid, Some(*cause));
             }
+            Body::Reclaim(reclaim) => {
+                self.apply_outcome(index, id, statement, reclaim.tid, Some(RefusalCause::Reclaimed));
+            }
             Body::Cancel(cancel) => self.apply_cancel(index, id, statement, cancel.tid),
             Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {}
             Body::Intake(_)
             | Body::Received(_)
             | Body::Ack(_)
             | Body::Checkpoint { .. }
-            | Body::Recovery(_) => {}
+            | Body::Recovery(_)
+            | Body::Retire(_) => {}
         }
         self.read_spine(&id);
         if matches!(statement.body, Body::Note(_) | Body::Completed(_) | Body::Returned(_)) {
@@ -152,7 +158,7 @@ impl State {
             offer: index,
             arrived: false,
             receipt: None,
-            outcome: early_outcome(track, tid, &offer.to),
+            outcome: early_outcome(track, tid, maker, &offer.to),
             cancel: None,
         };
         track.transfers.add(tid, transfer);
@@ -180,8 +186,13 @@ impl State {
         let Some(track) = self.tracks.get_mut(&id) else { return };
         // A copy that came before its OFFER floats until that comes.
         let Some(transfer) = track.transfers.get_mut(&tid) else { return };
-        if transfer.outcome.is_some() || transfer.to != *maker {
+        let reclaimed = refused == Some(RefusalCause::Reclaimed);
+        let right = if reclaimed { &transfer.from } else { &transfer.to };
+        if transfer.outcome.is_some() || right != maker {
             return;
+        }
+        if reclaimed {
+            return self.apply_reclaim(index, id, statement, tid);
         }
         transfer.outcome = Some(Outcome { sid: statement.sid(), index, refused });
         let (giver, offer, cancel) = (transfer.from.clone(), transfer.offer, transfer.cancel);
@@ -200,6 +211,25 @@ impl State {
             self.copy_to_origin(index, id, statement, Some(&giver));
         } else if giver == me {
             [Some(offer), cancel].into_iter().flatten().for_each(|row| self.outbox.free(row, maker));
+        }
+    }
+
+    /// In the place of the decision of a receiver that is retired. Nobody is told but the place of receipt.
+    fn apply_reclaim(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, tid: Tid) {
+        let (me, maker) = (self.me.clone(), &statement.claim.agency);
+        let Some(track) = self.tracks.get_mut(&id) else { return };
+        let Some(transfer) = track.transfers.get_mut(&tid) else { return };
+        let refused = Some(RefusalCause::Reclaimed);
+        transfer.outcome = Some(Outcome { sid: statement.sid(), index, refused });
+        let (to, rows) = (transfer.to.clone(), [Some(transfer.offer), transfer.cancel]);
+        match track.phase {
+            Phase::Offered(open) if open == tid => track.phase = Phase::Held,
+            Phase::Inbox(open) if open == tid => track.phase = Phase::Out,
+            _ => {}
+        }
+        if *maker == me {
+            rows.into_iter().flatten().for_each(|row| self.outbox.free(row, &to));
+            self.copy_to_origin(index, id, statement, None);
         }
     }
 
@@ -259,15 +289,24 @@ impl State {
     }
 
     fn wait(&mut self, index: LedgerIndex, to: AgencyId, s: &Statement, track: TrackId, awaits: Awaits) {
+        if awaits == Awaits::Ack && self.memory.acts.retires(&to) {
+            return; // it acknowledges nothing any more
+        }
         let row = Row { sid: s.sid(), kind: s.body.kind(), track, awaits, since: s.claim.made_at };
         self.outbox.add(index, to, row);
     }
 }
 
 /// The decision on an OFFER that a follower got before the OFFER.
-fn early_outcome(track: &Track, tid: Tid, to: &AgencyId) -> Option<Outcome> {
-    let decision =
-        |e: &&Entry| e.prev == Some(tid) && e.maker == *to && matches!(e.kind, Kind::Accept | Kind::Refuse);
+fn early_outcome(track: &Track, tid: Tid, from: &AgencyId, to: &AgencyId) -> Option<Outcome> {
+    let decision = |e: &&Entry| {
+        let right = match e.kind {
+            Kind::Accept | Kind::Refuse => e.maker == *to,
+            Kind::Reclaim => e.maker == *from,
+            _ => false,
+        };
+        e.prev == Some(tid) && right
+    };
     let entry = track.entries.iter().find(decision)?;
     Some(Outcome { sid: entry.sid, index: entry.index, refused: entry.cause })
 }

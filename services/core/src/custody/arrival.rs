@@ -5,6 +5,7 @@ use super::spine::Walk;
 use super::state::State;
 use super::track::{Entry, Phase, Track, Transfer};
 use super::{Draft, Make};
+use crate::authority::reclaim::Reclaim;
 use crate::directory::Directory;
 use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
 use crate::limits;
@@ -12,6 +13,7 @@ use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, StatementRecord, TraceContext};
 use crate::statement::{AckItem, Body, Cancel, Offer, ReceivedItem, RefusalCause, Refuse, Statement};
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -60,6 +62,9 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
     if statement.claim.agency != arrival.from || arrival.from == state.me {
         return Err(Reason::SenderMismatch);
     }
+    if state.memory.acts.retires(&arrival.from) {
+        return Err(Reason::MakerRetired);
+    }
     if !state.memory.admits(&statement.claim, &statement.sid()) {
         return Err(Reason::Fenced);
     }
@@ -71,9 +76,12 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
         Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
             Desk { state, arrival }.copy()
         }
+        Body::Reclaim(reclaim) => Desk { state, arrival }.reclaimed(reclaim),
         Body::Received(items) => Desk { state, arrival }.received(items),
         Body::Ack(items) => Ok(Desk { state, arrival }.ack(items)),
-        Body::Intake(_) | Body::Checkpoint { .. } | Body::Recovery(_) => Err(Reason::UnknownTransfer),
+        Body::Intake(_) | Body::Checkpoint { .. } | Body::Recovery(_) | Body::Retire(_) => {
+            Err(Reason::UnknownTransfer)
+        }
     }
 }
 
@@ -111,7 +119,7 @@ impl Desk<'_> {
         if offer.content.is_some() != self.arrival.content.is_some() {
             return Err(Reason::ContentMismatch);
         }
-        let mut drafts = self.learn(track);
+        let mut drafts = self.learn(track)?;
         drafts.push(self.keep(Origin::Taken, &self.arrival.statement, self.arrival.content.clone()));
         let commitment = offer.content.as_ref().map(|c| c.digest);
         if !directory.allows(&self.arrival.from, &self.state.me, &offer.procedure) {
@@ -145,7 +153,7 @@ impl Desk<'_> {
         if let Some(track) = track {
             self.extends(track)?;
         }
-        let mut drafts = self.learn(track);
+        let mut drafts = self.learn(track)?;
         drafts.push(self.keep(Origin::Taken, &self.arrival.statement, None));
         drafts.push(self.refuse(cancel.track, cancel.tid, offer, RefusalCause::Recalled));
         Ok(Consequence { drafts, reply: Reply::Nothing })
@@ -195,6 +203,47 @@ impl Desk<'_> {
             return Err(Reason::ContentMismatch); // on the spine no certificate over it could be walked
         }
         self.take(id, track)
+    }
+
+    /// The giver of an offer to a retired agency took it back: news for the place of receipt, with the act beside it.
+    fn reclaimed(&self, reclaim: &Reclaim) -> Result<Consequence, Rejection> {
+        let track = self.state.track(&reclaim.track).ok_or(Reason::UnknownTransfer)?;
+        if track.origin != self.state.me {
+            return Err(Reason::UnknownTransfer);
+        }
+        let Some(transfer) = track.transfers.get(&reclaim.tid) else {
+            return Ok(Consequence::default()); // whether the act is about its receiver its OFFER tells, and then it comes again
+        };
+        let beside = self.arrival.certificate.iter().filter(|s| s.sid() == reclaim.act);
+        let named = beside.filter_map(|s| match &s.body {
+            Body::Retire(retire) => Some(&retire.agency),
+            _ => None,
+        });
+        let known = self.state.memory.acts.0.get(&reclaim.act).map(|act| &act.agency);
+        if transfer.hop != reclaim.hop || named.chain(known).next() != Some(&transfer.to) {
+            return Err(Reason::BadCertificate);
+        }
+        if transfer.from != self.arrival.from {
+            return Err(Reason::WrongReceiver);
+        }
+        self.contradicts_nothing(track, &self.arrival.statement)?;
+        let mut taken = self.take(reclaim.track, track)?;
+        if !taken.drafts.is_empty() {
+            taken.drafts = self.learn(Some(track))?.into_iter().chain(taken.drafts).collect();
+        }
+        Ok(taken)
+    }
+
+    /// A transfer is decided once, by its receiver or, where that is retired, by its giver.
+    fn contradicts_nothing(&self, track: &Track, statement: &Statement) -> Result<(), Rejection> {
+        let tid = match &statement.body {
+            Body::Accept(b) => b.tid,
+            Body::Refuse(b) => b.tid,
+            Body::Reclaim(b) => b.tid,
+            _ => return Ok(()),
+        };
+        let outcome = track.transfers.get(&tid).and_then(|t| t.outcome);
+        if outcome.is_some_and(|o| o.sid != statement.sid()) { Err(Reason::Fork) } else { Ok(()) }
     }
 
     /// Keeps the statement once and acknowledges it always.
@@ -284,7 +333,10 @@ impl Desk<'_> {
 
     /// Nothing of the certificate contradicts what is known here.
     fn extends(&self, track: &Track) -> Result<(), Rejection> {
-        self.arrival.certificate.iter().try_for_each(|s| no_fork(track, s))?;
+        for statement in &self.arrival.certificate {
+            no_fork(track, statement)?;
+            self.contradicts_nothing(track, statement)?;
+        }
         no_fork(track, &self.arrival.statement)
     }
 
@@ -301,10 +353,19 @@ impl Desk<'_> {
         }
     }
 
-    fn learn(&self, track: Option<&Track>) -> Vec<Draft> {
+    /// What of the certificate is new here, acts first: what rests on them is never without them.
+    fn learn(&self, track: Option<&Track>) -> Result<Vec<Draft>, Rejection> {
+        let acts = &self.state.memory.acts;
+        let is_act = |s: &&Arc<Statement>| matches!(s.body, Body::Retire(_));
+        let unknown = |s: &&Arc<Statement>| is_act(s) && !acts.0.contains_key(&s.sid());
+        let new: BTreeMap<Sid, &Arc<Statement>> =
+            self.arrival.certificate.iter().filter(unknown).map(|s| (s.sid(), s)).collect();
+        if new.values().any(|act| !acts.takes(act)) {
+            return Err(Reason::BadCertificate); // no room: no authority makes so many
+        }
         let known = |sid: Sid| track.is_some_and(|t| t.entry(&sid).is_some());
-        let new = self.arrival.certificate.iter().filter(|s| !known(s.sid()));
-        new.map(|s| self.keep(Origin::Learned, s, None)).collect()
+        let spine = self.arrival.certificate.iter().filter(|s| !is_act(s) && !known(s.sid()));
+        Ok(new.into_values().chain(spine).map(|s| self.keep(Origin::Learned, s, None)).collect())
     }
 
     fn keep(&self, origin: Origin, statement: &Arc<Statement>, content: Option<Arc<[u8]>>) -> Draft {

@@ -139,6 +139,9 @@ pub fn decide(
     wall: WallMs,
     command: Command,
 ) -> Result<Draft, Rejection> {
+    if state.retired() && !matches!(command.act, Act::Attest { .. }) {
+        return Err(Reason::Retired);
+    }
     if state.recovering() && !matches!(command.act, Act::Submit(_)) {
         return Err(Reason::Recovering);
     }
@@ -151,6 +154,10 @@ pub fn decide(
         }
         Act::Refuse { tid, reason } => {
             let (track, hop) = undecided(state, &tid)?;
+            let giver = state.track(&track).and_then(|t| t.transfers.get(&tid)).map(|t| &t.from);
+            if giver.is_some_and(|giver| state.memory.acts.retires(giver)) {
+                return Err(Reason::AgencyRetired); // it would go back to nobody
+            }
             (Body::Refuse(Refuse { track, tid, hop, cause: RefusalCause::Officer, reason }), None)
         }
         Act::Recall { track, reason } => (recall(state, track, reason)?, None),
@@ -240,6 +247,9 @@ fn offer_body(state: &State, directory: &Directory, offer: OfferTo) -> Result<Bo
     if !directory.knows(&offer.to) {
         return Err(Reason::UnknownAgency);
     }
+    if state.memory.acts.retires(&offer.to) {
+        return Err(Reason::AgencyRetired);
+    }
     if !directory.allows(&state.me, &offer.to, &held.procedure) {
         return Err(Reason::HandOffNotAllowed);
     }
@@ -276,6 +286,7 @@ fn recall(state: &State, track: TrackId, reason: String) -> Result<Body, Rejecti
         return Err(if known.phase == Phase::Held { Reason::NotOffered } else { Reason::NotCustodian });
     };
     match known.transfers.get(&tid) {
+        Some(transfer) if state.memory.acts.retires(&transfer.to) => Err(Reason::AgencyRetired),
         Some(transfer) if transfer.cancel.is_none() => Ok(Body::Cancel(Cancel { track, tid, reason })),
         _ => Err(Reason::AlreadyRecalled),
     }

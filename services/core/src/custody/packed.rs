@@ -183,6 +183,7 @@ impl Packer {
             Some(RefusalCause::Officer) => 1,
             Some(RefusalCause::Recalled) => 2,
             Some(RefusalCause::Policy) => 3,
+            Some(RefusalCause::Reclaimed) => 4,
         });
     }
 }
@@ -316,6 +317,7 @@ impl<'b> Unpacker<'b> {
             1 => Some(RefusalCause::Officer),
             2 => Some(RefusalCause::Recalled),
             3 => Some(RefusalCause::Policy),
+            4 => Some(RefusalCause::Reclaimed),
             _ => return None,
         })
     }

@@ -6,6 +6,7 @@
 use crate::ids::{AgencyId, Digest, Hop, Sid, Tid, TrackId};
 use crate::limits;
 use crate::statement::{Body, Statement};
+use alloc::collections::BTreeMap;
 use core::fmt;
 
 /// A walk along a spine, from the intake on.
@@ -28,6 +29,8 @@ pub struct Walk {
     /// Whether the result was returned.
     pub closed: bool,
     content: Option<Digest>,
+    /// Acts beside the spine, and whom each retires.
+    acts: BTreeMap<Sid, AgencyId>,
 }
 
 /// Why a statement may not follow.
@@ -43,6 +46,8 @@ pub enum Break {
     Holder,
     /// The hop does not rise, or there are too many.
     Hop,
+    /// A track is reclaimed, and no act that retires the receiver lies before it.
+    Act,
     /// The decision is not by the agency the offer names, or on another offer.
     Receiver,
     /// The track is offered and undecided, or a decision comes where nothing is offered.
@@ -65,6 +70,7 @@ impl fmt::Display for Break {
             Break::Predecessor => "the statement names another predecessor",
             Break::Holder => "the maker is not the custodian",
             Break::Hop => "the hop does not rise",
+            Break::Act => "the act that retires the receiver does not lie beside the reclaim",
             Break::Receiver => "the decision is not that of the receiver of the open offer",
             Break::Offered => "the track is offered and undecided, or nothing is offered",
             Break::Order => "the track is closed, or completion and return are out of order",
@@ -89,6 +95,7 @@ impl Walk {
             completed: false,
             closed: false,
             content: body.content.as_ref().map(|c| c.digest),
+            acts: BTreeMap::new(),
         })
     }
 
@@ -99,13 +106,19 @@ impl Walk {
         Ok(walk)
     }
 
-    /// The only agency whose statement may follow: the receiver of an open offer, else the custodian.
+    /// The only agency whose statement may follow: the receiver of an open offer, else the custodian. A giver's RECLAIM may
+    /// follow in the place of a retired receiver's decision.
     pub fn next_maker(&self) -> &AgencyId {
         self.open.as_ref().map_or(&self.holder, |(_, receiver)| receiver)
     }
 
-    /// Takes one statement; after an error the walk is where it was.
+    /// Takes one statement; after an error the walk is where it was. An act of the authority may lie anywhere behind the
+    /// intake and before what rests on it; it is no step of the spine.
     pub fn step(&mut self, next: &Statement) -> Result<(), Break> {
+        if let Body::Retire(retire) = &next.body {
+            self.acts.insert(next.sid(), retire.agency.clone());
+            return Ok(());
+        }
         if matches!(next.body, Body::Intake(_)) {
             return Err(Break::Intake);
         }
@@ -120,7 +133,7 @@ impl Walk {
         }
         match &self.open {
             Some(open) => {
-                let holder = Self::decided(open, self.hop, &self.holder, next)?;
+                let holder = Self::decided(open, self.hop, (&self.holder, &self.acts), next)?;
                 self.holder = holder;
                 self.open = None;
             }
@@ -133,10 +146,19 @@ impl Walk {
     fn decided(
         open: &(Tid, AgencyId),
         at: Hop,
-        holder: &AgencyId,
+        (holder, acts): (&AgencyId, &BTreeMap<Sid, AgencyId>),
         next: &Statement,
     ) -> Result<AgencyId, Break> {
         let (tid, hop, after) = match &next.body {
+            Body::Reclaim(b) => {
+                let right = b.tid == open.0 && b.hop == at && next.claim.agency == *holder;
+                let retired = acts.get(&b.act) == Some(&open.1);
+                return match (right, retired) {
+                    (false, _) => Err(Break::Receiver),
+                    (true, false) => Err(Break::Act),
+                    (true, true) => Ok(holder.clone()),
+                };
+            }
             Body::Accept(b) => (b.tid, b.hop, &open.1),
             Body::Refuse(b) => (b.tid, b.hop, holder),
             _ => return Err(Break::Offered),
@@ -175,13 +197,14 @@ impl Walk {
                 Ok(())
             }
             Body::Completed(_) | Body::Returned(_) => Err(Break::Order),
-            Body::Accept(_) | Body::Refuse(_) => Err(Break::Offered),
+            Body::Accept(_) | Body::Refuse(_) | Body::Reclaim(_) => Err(Break::Offered),
             Body::Intake(_)
             | Body::Received(_)
             | Body::Cancel(_)
             | Body::Ack(_)
             | Body::Checkpoint { .. }
-            | Body::Recovery(_) => Err(Break::Kind),
+            | Body::Recovery(_)
+            | Body::Retire(_) => Err(Break::Kind),
         }
     }
 }

@@ -117,15 +117,17 @@ impl Entry {
     pub(crate) fn of(index: LedgerIndex, statement: &Statement) -> Self {
         let cause = match &statement.body {
             Body::Refuse(refuse) => Some(refuse.cause),
+            Body::Reclaim(_) => Some(RefusalCause::Reclaimed),
             _ => None,
         };
+        let beside = if cause == Some(RefusalCause::Reclaimed) { limits::ACTS_ROOM } else { 0 };
         Self {
             sid: statement.sid(),
             kind: statement.body.kind(),
             prev: statement.body.prev(),
             maker: statement.claim.agency.clone(),
             cause,
-            size: (statement.sealed.body.len() + limits::PROOF_ROOM) as u32,
+            size: (statement.sealed.body.len() + limits::PROOF_ROOM + beside) as u32,
             index,
             answer: None,
         }
@@ -265,7 +267,13 @@ impl<'t> Standing<'t> {
     }
 
     fn decided(&mut self, entry: &'t Entry, open: Option<&Transfer>) -> bool {
-        if open.is_none_or(|t| t.to != entry.maker) || !matches!(entry.kind, Kind::Accept | Kind::Refuse) {
+        let Some(open) = open else { return false };
+        let right = match entry.kind {
+            Kind::Accept | Kind::Refuse => open.to == entry.maker,
+            Kind::Reclaim => open.from == entry.maker, // its act was there when it was taken
+            _ => false,
+        };
+        if !right {
             return false;
         }
         if entry.kind == Kind::Accept {
@@ -297,10 +305,14 @@ impl<'t> Standing<'t> {
                 self.returned = Some(entry.sid);
                 true
             }
-            Kind::Completed | Kind::Returned | Kind::Accept | Kind::Refuse => false,
-            Kind::Intake | Kind::Received | Kind::Cancel | Kind::Ack | Kind::Checkpoint | Kind::Recovery => {
-                false
-            }
+            Kind::Completed | Kind::Returned | Kind::Accept | Kind::Refuse | Kind::Reclaim => false,
+            Kind::Intake
+            | Kind::Received
+            | Kind::Cancel
+            | Kind::Ack
+            | Kind::Checkpoint
+            | Kind::Recovery
+            | Kind::Retire => false,
         }
     }
 }

@@ -90,6 +90,13 @@ impl Outbox {
         self.rows.get(&(index, to.clone())).filter(|row| row.awaits == Awaits::Ack).map(|_| index)
     }
 
+    /// Frees every row that waits for an ACK of `to`.
+    pub(crate) fn unacknowledged(&mut self, to: &AgencyId) {
+        let of_it = self.rows.iter().filter(|(key, row)| key.1 == *to && row.awaits == Awaits::Ack);
+        let places: alloc::vec::Vec<LedgerIndex> = of_it.map(|(key, _)| key.0).collect();
+        places.into_iter().for_each(|index| self.free(index, to));
+    }
+
     /// An OFFER is received: its row waits for the decision.
     pub(crate) fn received(&mut self, index: LedgerIndex, to: &AgencyId) {
         if let Some(row) = self.rows.get_mut(&(index, to.clone()))

@@ -5,8 +5,9 @@ use crate::custody::command::Command;
 use crate::delivery::courier::Trouble;
 use crate::ids::{AgencyId, Digest, Instant, LedgerIndex, Sid, TrackId, WallMs};
 use crate::record::{QuarantineSettled, Quarantined};
-use crate::statement::Officer;
+use crate::statement::{Officer, Statement};
 use alloc::string::String;
+use alloc::sync::Arc;
 
 /// Both clocks. Wall time becomes a claim; monotonic time only triggers attempts.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,8 @@ pub enum Input {
     Recover,
     /// The node has started: peers who know more of it than it does itself are asked to say so.
     Greet,
+    /// An act of the authority, verified by the caller, is brought to the node.
+    Act(Arc<Statement>),
     /// The courier could not take an envelope for a peer.
     Trouble(AgencyId, Trouble),
 }

@@ -28,7 +28,7 @@ pub struct Recovered {
 }
 
 /// Bytes of words made at one go: a part of a group, so that what else is decided fits the same commit.
-const SPEAK_BYTES: usize = 128 << 10;
+pub(super) const SPEAK_BYTES: usize = 128 << 10;
 
 impl<C: Codec> Node<C> {
     /// How far this node's recovery is, while it lasts.
@@ -61,13 +61,22 @@ impl<C: Codec> Node<C> {
         self.round = self.asking.as_ref().map_or(self.round, Asking::round);
         let me = &self.state.me;
         let peers = self.directory.agencies.keys().filter(|id| *id != me).cloned();
-        self.asking = Some(Asking::new((recovery.sid, self.nonce, self.round), peers, now.mono));
+        let mut asking = Asking::new((recovery.sid, self.nonce, self.round), peers, now.mono);
+        asking.heed(now.mono, &self.state.memory.acts);
+        self.asking = Some(asking);
+        self.telling.forget(); // whom its peers know, a copy cannot tell
+        self.acts_changed(now);
     }
 
     /// Tells every peer from where this node starts.
     pub(super) fn greet(&mut self, now: Now) -> Answer {
+        if self.state.retired() {
+            return Answer::Nothing;
+        }
         let hello = self.speak(now, Body::Recovery(Word::Hello));
-        let peers: Vec<AgencyId> = self.directory.agencies.keys().cloned().collect();
+        let acts = &self.state.memory.acts;
+        let peers: Vec<AgencyId> =
+            self.directory.agencies.keys().filter(|peer| !acts.retires(peer)).cloned().collect();
         for peer in peers.into_iter().filter(|peer| *peer != self.state.me) {
             let said = self.answer(peer, hello);
             self.pending.spoken.push(said);
@@ -89,12 +98,15 @@ impl<C: Codec> Node<C> {
             return Err(Reason::SenderMismatch);
         }
         self.courier.heard(now.mono, from);
+        if matches!(word, Word::Fence { incarnation, .. } if *incarnation != claim.incarnation) {
+            return Err(Reason::MalformedStatement);
+        }
+        if !self.minds(now, arrival, word) {
+            return Ok(Answer::Nothing);
+        }
         let fence = self.state.memory.fences.get(from);
         let (min, fence) = fence.map_or((Incarnation(0), None), |f| (f.min, f.fence));
         match word {
-            Word::Fence { incarnation, .. } if *incarnation != claim.incarnation => {
-                return Err(Reason::MalformedStatement);
-            }
             Word::Fence { incarnation, .. } => self.fenced_by(now, arrival, *incarnation, fence),
             // What a peer said before its own recovery, it may have forgotten.
             _ if claim.incarnation < min => return Ok(Answer::Nothing),
@@ -131,6 +143,9 @@ impl<C: Codec> Node<C> {
                 }
             }
             Word::Hello => self.greeted(now, arrival),
+            Word::Seek { agency, acts, items } => self.sought_by(now, arrival, agency, (acts, items)),
+            Word::Sought { seek } => self.found(now, arrival, seek),
+            Word::Acts { known, asks } => self.told_acts(now, arrival, known, *asks),
             Word::Rollback => {
                 let mine = |s: &&Arc<Statement>| s.claim.agency == self.state.me;
                 let newest =
@@ -157,7 +172,10 @@ impl<C: Codec> Node<C> {
         }
         let recovering = self.state.recovering();
         let fence = arrival.statement.sid();
-        self.say(now, from, Word::Fenced { fence, taken, held, recovering });
+        // Nobody ends a recovery without the acts that it may have forgotten.
+        let beside = self.state.memory.acts.beside(&BTreeSet::new());
+        self.say_beside(now, from, Word::Fenced { fence, taken, held, recovering }, beside);
+        self.acts_changed(now);
     }
 
     fn asked(&mut self, from: &AgencyId, ask: &Ask) {
@@ -195,12 +213,17 @@ impl<C: Codec> Node<C> {
         self.state.track(id).is_none_or(|t| t.commitment.is_some() && t.content.is_none())
     }
 
-    fn write_statement(&mut self, origin: Origin, statement: Arc<Statement>, content: Option<Arc<[u8]>>) {
+    pub(super) fn write_statement(
+        &mut self,
+        origin: Origin,
+        statement: Arc<Statement>,
+        content: Option<Arc<[u8]>>,
+    ) {
         let record = StatementRecord { origin, statement, command: None, trace: None, content };
         self.write(Record::Statement(record));
     }
 
-    fn keep(&mut self, statement: &Arc<Statement>) {
+    pub(super) fn keep(&mut self, statement: &Arc<Statement>) {
         self.write_statement(Origin::Taken, statement.clone(), None);
     }
 
@@ -233,13 +256,23 @@ impl<C: Codec> Node<C> {
     }
 
     fn say(&mut self, now: Now, to: &AgencyId, word: Word) {
+        self.say_beside(now, to, word, Vec::new());
+    }
+
+    pub(super) fn say_beside(&mut self, now: Now, to: &AgencyId, word: Word, beside: Vec<LedgerIndex>) {
         let index = self.speak(now, Body::Recovery(word));
-        let said = self.answer(to.clone(), index);
+        let mut said = self.answer(to.clone(), index);
+        said.certificate = beside;
         self.pending.spoken.push(said);
     }
 
     /// Says what is due, as far as one commit has room, and ends the recovery when everything is back.
     pub(super) fn drive(&mut self, now: Now) {
+        if self.state.retired() {
+            return;
+        }
+        self.tell_acts(now);
+        self.seek(now);
         while self.pending.bytes < SPEAK_BYTES {
             if let Some((to, gift)) = self.gifts.pop_front() {
                 self.give(now, &to, gift);
@@ -287,12 +320,13 @@ impl<C: Codec> Node<C> {
                 self.pending.spoken.push(said);
             }
         }
+        self.acts_changed(now); // offers to who is retired meanwhile may have come back
     }
 
     /// Whether no row may be sent: in a recovery, and until its end is durable, which vouches for what is sent then.
     pub(super) fn is_silent(&self) -> bool {
         let resuming = self.resumed_at.is_some_and(|at| self.state.durable.size <= at.0);
-        self.state.recovering() || resuming
+        self.state.recovering() || self.state.retired() || resuming
     }
 
     /// When there is something to say of a recovery, here or to a peer in one.
@@ -300,8 +334,13 @@ impl<C: Codec> Node<C> {
         if self.pending.bytes >= SPEAK_BYTES {
             return None; // it goes on when this is durable
         }
+        if self.state.retired() {
+            return None;
+        }
+        let telling = self.telling.poll().into_iter().chain(self.seeking.poll()).min();
         let gifts = (!self.gifts.is_empty()).then_some(Instant(0));
-        gifts.or_else(|| self.asking.as_ref().map(Asking::poll))
+        let word = gifts.or_else(|| self.asking.as_ref().map(Asking::poll));
+        word.into_iter().chain(telling).min()
     }
 
     /// Puts before each statement of an earlier incarnation what vouches for it, once for each receiver.

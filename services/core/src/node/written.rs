@@ -24,6 +24,7 @@ pub(super) fn rows_touched(state: &State, record: &Record) -> Vec<RowKey> {
         Body::Received(items) => items.iter().for_each(|i| of_transfer(&i.tid)),
         Body::Accept(b) => of_transfer(&b.tid),
         Body::Refuse(b) => of_transfer(&b.tid),
+        Body::Reclaim(b) => of_transfer(&b.tid),
         Body::Ack(items) => {
             let from = &statement.claim.agency;
             indices.extend(items.iter().filter_map(|i| outbox.awaiting_ack(&i.sid, from)));
@@ -32,6 +33,9 @@ pub(super) fn rows_touched(state: &State, record: &Record) -> Vec<RowKey> {
         Body::Recovery(Word::Fence { .. } | Word::Resumed { last: true, .. }) => {
             let (maker, me) = (&statement.claim.agency, &state.me);
             return outbox.rows().map(|(k, _)| k).filter(|k| maker == me || k.1 == *maker).cloned().collect();
+        }
+        Body::Retire(retire) => {
+            return outbox.rows().map(|(k, _)| k).filter(|k| k.1 == retire.agency).cloned().collect();
         }
         _ => {}
     }

@@ -15,6 +15,7 @@ impl State {
         match word {
             Word::Fence { incarnation, .. } if mine => self.begin_recovery((index, sid), claim, *incarnation),
             Word::Fence { incarnation, .. } => {
+                self.memory.acts.forgotten_by(Some(&claim.agency));
                 self.memory.raise(&claim.agency, *incarnation, Some(sid));
                 self.void_receipts(Some(&claim.agency.clone()));
             }
@@ -31,7 +32,11 @@ impl State {
                 fence.vouched.extend(vouched);
                 fence.recovering &= !last;
             }
+            Word::Acts { known, .. } if !mine => self.memory.acts.heard(&claim.agency, known),
             Word::Fenced { .. }
+            | Word::Acts { .. }
+            | Word::Seek { .. }
+            | Word::Sought { .. }
             | Word::Stands { .. }
             | Word::Ask(_)
             | Word::Given(_)
@@ -46,6 +51,7 @@ impl State {
             self.memory.recovery.map_or((index.0, claim.made_at), |earlier| (earlier.kept, earlier.since));
         // Also in a recovery: codes that were issued in it may be lost with a copy from its middle.
         self.leave_gap(claim.made_at);
+        self.memory.acts.forgotten_by(None);
         if self.memory.recovery.is_none() {
             self.void_receipts(None);
         }

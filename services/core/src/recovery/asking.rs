@@ -3,6 +3,7 @@
 //! All of it may be forgotten: a restart begins with the same FENCE anew, and what was given back is in the ledger.
 
 use super::{ASKED_AT_ONCE, Ask, Given, Nonce, POOLED, Word, giving};
+use crate::authority::Acts;
 use crate::custody::state::State;
 use crate::custody::track::Entry;
 use crate::ids::{AgencyId, Digest, Instant, Sid, TrackId};
@@ -39,6 +40,8 @@ pub struct Progress {
     pub recovering: bool,
     /// Its own fence stands everywhere, as it says.
     pub stands: bool,
+    /// It knows every act of the authority by which somebody else is not waited for.
+    pub heeds: bool,
     /// It has given everything back.
     pub done: bool,
     asked: bool,
@@ -73,7 +76,8 @@ impl Asking {
             fence,
             nonce,
             round,
-            peers: peers.map(|peer| (peer, Progress::default())).collect(),
+            // Until acts say otherwise.
+            peers: peers.map(|peer| (peer, Progress { heeds: true, ..Progress::default() })).collect(),
             pool: BTreeMap::new(),
             pooled: 0,
             to_say: VecDeque::new(),
@@ -124,13 +128,30 @@ impl Asking {
         self.to_say.pop_front()
     }
 
+    /// Peers are not waited for once they are retired. What the others give back counts only after they know it too: until
+    /// then one of them might still take what a retired one hands on.
+    pub fn heed(&mut self, now: Instant, acts: &Acts) {
+        self.peers.retain(|peer, _| !acts.retires(peer));
+        self.to_say.retain(|(peer, _)| !acts.retires(peer));
+        for (peer, progress) in &mut self.peers {
+            let before = core::mem::replace(&mut progress.heeds, acts.are_known_to(peer));
+            if before && !progress.heeds {
+                let Progress { fenced, recovering, stands, .. } = *progress;
+                *progress = Progress { fenced, recovering, stands, ..Progress::default() };
+            }
+            if !before && progress.heeds {
+                (self.attempts, self.next) = (0, Instant(now.0 + PAUSE_FIRST_MS));
+            }
+        }
+    }
+
     fn all_fenced(&self) -> bool {
         self.peers.values().all(|p| p.fenced)
     }
 
     /// What peers give back counts only when no fence is missing anywhere, of this node and of all who recover.
     fn may_ask(&self) -> bool {
-        self.all_fenced() && self.peers.values().all(|p| !p.recovering || p.stands)
+        self.all_fenced() && self.peers.values().all(|p| p.heeds && (!p.recovering || p.stands))
     }
 
     fn say_again(&mut self) {
@@ -185,7 +206,8 @@ impl Asking {
     /// A peer recovers too, from here on: what it said before, it may have forgotten.
     pub fn overlaps(&mut self, peer: &AgencyId) {
         if let Some(progress) = self.peers.get_mut(peer) {
-            *progress = Progress { recovering: true, ..Progress::default() };
+            let heeds = progress.heeds;
+            *progress = Progress { recovering: true, heeds, ..Progress::default() };
             self.next = Instant(0);
         }
     }
@@ -273,6 +295,12 @@ fn follows(
         Body::Offer(offer) => offer.content.as_ref().map(|c| c.digest) == track.commitment_digest(),
         Body::Accept(Accept { tid, hop, .. }) | Body::Refuse(Refuse { tid, hop, .. }) => {
             track.transfers.get(tid).is_some_and(|t| t.hop == *hop)
+        }
+        // Its act came beside it.
+        Body::Reclaim(b) => {
+            let transfer = track.transfers.get(&b.tid);
+            let retired = state.memory.acts.0.get(&b.act).map(|act| &act.agency);
+            transfer.is_some_and(|t| t.hop == b.hop && Some(&t.to) == retired)
         }
         _ => true,
     };

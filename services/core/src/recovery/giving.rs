@@ -67,7 +67,7 @@ pub fn answer(state: &State, asker: &AgencyId, ask: &Ask, known: &BTreeMap<Track
         let track = &*kept.read();
         Gift {
             given: given(number, Some(id)),
-            statements: statements(track).map(|e| e.index).collect(),
+            statements: state.acts_of(track).into_iter().chain(statements(track).map(|e| e.index)).collect(),
             content: track.content.filter(|_| !has_content),
         }
     };

@@ -7,6 +7,7 @@ use lienthong_core::custody::command::Act;
 use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::node::Answer;
+use lienthong_core::reason::Reason;
 use proptest::prelude::*;
 
 /// The agencies.
@@ -105,7 +106,10 @@ impl Run {
     }
 
     fn in_phase(&self, track: TrackId, right: impl Fn(Phase) -> bool) -> Option<AgencyId> {
-        let known = |who: &&AgencyId| self.world.state(who).track(&track).is_some_and(|t| right(t.phase));
+        let known = |who: &&AgencyId| {
+            let up = self.world.at(who).node.is_some();
+            up && self.world.state(who).track(&track).is_some_and(|t| right(t.phase))
+        };
         self.world.places.keys().find(known).cloned()
     }
 
@@ -205,6 +209,7 @@ impl Run {
     pub(crate) fn deliver(&mut self, number: usize) -> Result<(), Fault> {
         let (label, forged) = (self.world.label(number), self.world.letters[number].forged);
         match self.world.deliver(number)? {
+            Err(Reason::MakerRetired) => Ok(()),
             Err(reason) if !forged => Err(format!("{label} was rejected: {reason:?}")),
             Err(_) | Ok(()) => Ok(()),
         }
@@ -213,6 +218,9 @@ impl Run {
     /// I8: the second application of a letter writes nothing.
     fn nothing_new(&mut self, number: usize) -> Result<(), Fault> {
         let to = self.world.letters[number].to.clone();
+        if self.world.at(&to).node.is_none() {
+            return Ok(());
+        }
         let before = self.world.state(&to).clone();
         self.deliver(number)?;
         let mut after = self.world.state(&to).clone();
@@ -245,7 +253,12 @@ impl Run {
             self.by_receiver(n, "accepts")?;
             self.world.heal()?;
         }
-        let waits = self.world.places.keys().find(|id| !self.world.state(id).outbox.is_empty());
+        let up = |id: &&AgencyId| self.world.at(id).node.is_some();
+        let mut up = self.world.places.keys().filter(up);
+        let waits = up.find(|id| {
+            let gone = |to: &AgencyId| self.world.at(to).buried.is_some();
+            self.world.state(id).outbox.rows().any(|((_, to), _)| !gone(to))
+        });
         waits.map_or(Ok(()), |id| Err(format!("L1: the outbox of {id} is not empty")))
     }
 }

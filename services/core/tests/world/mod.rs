@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)] // each test binary uses its part
 
 pub mod codec;
+pub mod gone;
 pub mod mirror;
 pub mod network;
 pub mod people;
@@ -64,6 +65,8 @@ pub struct Place {
     pub id: AgencyId,
     /// None while it is not started.
     pub node: Option<Node<Plain>>,
+    /// What it knew when it died.
+    pub buried: Option<State>,
     pub directory: Arc<Directory>,
     pub ledger: Vec<Record>,
     pub head: Head,
@@ -125,6 +128,7 @@ impl World {
         let place = Place {
             id: id(name),
             node: None,
+            buried: None,
             directory,
             ledger: Vec::new(),
             head: Head::EMPTY,

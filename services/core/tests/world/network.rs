@@ -35,6 +35,9 @@ pub enum Mailbox {
 /// Steps after which a world that does not come to rest is sick.
 const PATIENCE: usize = 20_000;
 
+/// Only one who is buried is told of acts less often than this; everything else is said again sooner.
+const LONGEST_PAUSE_MS: u64 = 120_000;
+
 impl Letter {
     pub fn kind(&self) -> Kind {
         self.statement.body.kind()
@@ -93,8 +96,11 @@ impl World {
             Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
                 (Lane::Ctl, None, false)
             }
-            Body::Recovery(_) => return Ok(()), // what one carries is its own matter
-            Body::Intake(_) | Body::Checkpoint { .. } => return Err("an intake or a checkpoint left".into()),
+            // What one carries is its own matter, and beside a RECLAIM lie its acts.
+            Body::Recovery(_) | Body::Reclaim(_) => return Ok(()),
+            Body::Intake(_) | Body::Checkpoint { .. } | Body::Retire(_) => {
+                return Err("an intake, a checkpoint or an act left".into());
+            }
         };
         let last = dispatch.certificate.last();
         let last = last.map(|i| self.kept(&dispatch.from, *i).map(|r| r.statement.sid())).transpose()?;
@@ -144,7 +150,10 @@ impl World {
         for _ in 0..PATIENCE {
             let Some(number) = self.pending.first().copied() else { return Ok(()) };
             let label = self.label(number);
-            self.deliver(number)?.map_err(|reason| format!("{label} was rejected: {reason:?}"))?;
+            match self.deliver(number)? {
+                Ok(()) | Err(Reason::MakerRetired) => {} // what comes of one after its retirement is late, and no fault
+                Err(reason) => return Err(format!("{label} was rejected: {reason:?}")),
+            }
             self.check()?;
         }
         Err("letters breed letters without end".into())
@@ -185,13 +194,17 @@ impl World {
         let now = self.now(id);
         let Some(node) = self.at_mut(id).node.as_mut() else { return Ok(()) };
         let dispatches = node.handle_timeout(now);
-        self.post(id, dispatches)
+        self.post(id, dispatches)?;
+        let process = self.at(id).process;
+        self.pump(process)
     }
 
     /// Faults stop: disks and mailboxes are well, everything is delivered, and time goes by until nobody resends.
     pub fn heal(&mut self) -> Result<(), Fault> {
         let ids: Vec<AgencyId> = self.places.keys().cloned().collect();
-        for id in &ids {
+        for id in
+            ids.iter().filter(|id| self.places[*id].buried.is_none()).cloned().collect::<Vec<_>>().iter()
+        {
             self.at_mut(id).mailbox = Mailbox::Open;
             if self.at(id).node.is_none() {
                 self.start(id)?;
@@ -200,7 +213,9 @@ impl World {
         }
         for _ in 0..PATIENCE {
             self.deliver_all()?;
-            let Some(next) = self.next_timer() else { return self.at_rest() };
+            let buried = self.places.values().any(|p| p.buried.is_some());
+            let next = self.next_timer().filter(|next| !buried || *next <= self.mono + LONGEST_PAUSE_MS);
+            let Some(next) = next else { return self.at_rest() };
             self.mono = next.max(self.mono);
             self.fire()?;
         }

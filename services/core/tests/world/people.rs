@@ -3,6 +3,7 @@
 use super::codec::{Plain, commit, sha};
 use super::network::Letter;
 use super::{Fault, World};
+use lienthong_core::authority::Retire;
 use lienthong_core::codec::Codec;
 use lienthong_core::custody::command::{Act, Command, OfferTo, Submit};
 use lienthong_core::ids::{AgencyId, Head, Incarnation, LedgerIndex, Tid, TrackId, WallMs};
@@ -105,6 +106,32 @@ impl World {
             forged: true,
         });
         self.letters.len() - 1
+    }
+
+    /// An act of the authority, as an operator has it in a file.
+    pub fn act(&self, agency: &AgencyId, successor: Option<AgencyId>, epoch: u64) -> Arc<Statement> {
+        let claim = Claim {
+            agency: super::id("tinh"),
+            incarnation: Incarnation(0),
+            index: LedgerIndex(0),
+            head: Head::EMPTY,
+            made_at: WallMs(0),
+            epoch,
+            officer: None,
+        };
+        let body = Body::Retire(Retire { agency: agency.clone(), successor, why: "sáp nhập".into() });
+        let sealed = Plain.seal(&claim, &body);
+        Arc::new(Statement { claim, body, sealed })
+    }
+
+    /// Nobody ever starts this agency again.
+    pub fn die(&mut self, id: &AgencyId) {
+        let place = self.at_mut(id);
+        let mut left = lienthong_core::custody::state::State::new(id.clone());
+        place.ledger.iter().for_each(|record| left.apply(record));
+        (place.buried, place.node, place.stalled) = (Some(left), None, false);
+        place.flights.clear();
+        place.mailbox = super::network::Mailbox::Missing;
     }
 
     /// The statement of a record.

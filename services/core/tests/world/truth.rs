@@ -1,7 +1,7 @@
 //! What must hold of all agencies together (protocol.md 8). One agency's own part is `Node::check`.
 
 use super::codec::{Plain, sha};
-use super::{Fault, TIMING, World};
+use super::{Fault, Place, TIMING, World};
 use lienthong_core::custody::packed;
 use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::state::State;
@@ -10,7 +10,7 @@ use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{AgencyId, Hop, Tid, TrackId};
 use lienthong_core::node::Node;
 use lienthong_core::record::Record;
-use lienthong_core::statement::Body;
+use lienthong_core::statement::{Body, RefusalCause};
 use std::collections::BTreeSet;
 
 impl World {
@@ -19,8 +19,9 @@ impl World {
         self.states().flat_map(|s| s.tracks.iter().map(|(id, _)| *id)).collect()
     }
 
-    fn states(&self) -> impl Iterator<Item = &State> {
-        self.places.values().filter_map(|p| p.node.as_ref()).map(|n| n.state())
+    fn states<'w>(&'w self) -> impl Iterator<Item = &'w State> {
+        let state = |p: &'w Place| p.node.as_ref().map(Node::state).or(p.buried.as_ref());
+        self.places.values().filter_map(state)
     }
 
     /// After every step: I1, I2, I3, and each agency's own invariants.
@@ -62,9 +63,14 @@ impl World {
             let refused = match &decision.body {
                 Body::Accept(accept) if accept.tid == *tid => None,
                 Body::Refuse(refuse) if refuse.tid == *tid => Some(refuse.cause),
+                Body::Reclaim(reclaim) if reclaim.tid == *tid => Some(RefusalCause::Reclaimed),
                 _ => return Err(format!("I4: {id} takes another statement for the decision on {tid:?}")),
             };
-            let right = decision.sid() == outcome.sid && decision.claim.agency == transfer.to;
+            let decider = match refused {
+                Some(RefusalCause::Reclaimed) => &transfer.from,
+                _ => &transfer.to,
+            };
+            let right = decision.sid() == outcome.sid && decision.claim.agency == *decider;
             if !right || outcome.refused != refused {
                 return Err(format!("I4: {id} reads the decision on {tid:?} as {outcome:?}"));
             }
@@ -102,6 +108,11 @@ impl World {
                 _ => {}
             }
         }
+        // One custodian is promised among those who are not retired: nobody takes anything of the others.
+        let retired = |who: &AgencyId| self.states().any(|s| s.memory.acts.retires(who));
+        let (gone, acting): (Vec<_>, Vec<_>) = holders.into_iter().partition(|who| retired(who));
+        let holders = if acting.is_empty() { gone } else { acting };
+        let held = held.min(holders.len());
         match (held, holders.as_slice()) {
             (0 | 1, [one]) => Ok(one.clone()),
             (_, []) => Err(format!("I2: nobody has {track:?}")),
@@ -120,8 +131,12 @@ impl World {
     /// L1, and what both sides of every hand-off must tell alike once everything is delivered (I9, I14).
     pub fn at_rest(&self) -> Result<(), Fault> {
         self.check()?;
-        for state in self.states() {
+        for state in self.states().filter(|s| self.at(&s.me).buried.is_none()) {
             for ((_, to), row) in state.outbox.rows() {
+                // It did accept, and nobody has the proof: that is not for nodes to settle.
+                if self.at(to).buried.is_some() && self.accepted(row.track, row.sid) {
+                    continue;
+                }
                 let undecided =
                     |s: &State| s.track(&row.track).is_some_and(|t| t.phase == Phase::Inbox(row.sid));
                 if row.awaits != Awaits::Decision || !self.states().any(|s| s.me == *to && undecided(s)) {
@@ -135,7 +150,10 @@ impl World {
 
     fn agree(&self, track: TrackId) -> Result<(), Fault> {
         let custodian = self.custodian(track)?;
-        for state in self.states() {
+        if self.at(&custodian).buried.is_some() {
+            return Ok(()); // it told as many as it could
+        }
+        for state in self.states().filter(|s| self.at(&s.me).buried.is_none()) {
             let Some(known) = state.track(&track) else { continue };
             let follows = state.me == known.origin || state.me == custodian;
             if follows && *known.custodian() != custodian {
@@ -144,6 +162,9 @@ impl World {
             for (tid, transfer) in known.transfers.iter() {
                 let theirs = self.decided.get(&(transfer.to.clone(), *tid));
                 let mine = transfer.outcome.map(|o| o.sid);
+                if self.at(&transfer.to).buried.is_some() {
+                    continue; // the register of one who is gone, or its giver's in its place
+                }
                 let party = [&transfer.from, &transfer.to, &known.origin].contains(&&state.me);
                 if party && mine.as_ref() != theirs {
                     return Err(format!("I14: {} does not know the decision on {tid:?}", state.me));
@@ -158,7 +179,8 @@ impl World {
 
     /// The spine in this agency's ledger alone proves the custodian.
     fn walk(&self, id: &AgencyId, track: &Track, custodian: &AgencyId) -> Result<(), Fault> {
-        let spine = track.spine_to(&track.standing().tip).ok_or("the spine has a gap")?;
+        let spine = self.state(id).certificate_to(track, &track.standing().tip);
+        let spine = spine.ok_or("the spine has a gap")?;
         let statements: Option<Vec<_>> = spine.iter().map(|i| self.statement(id, *i)).collect();
         let statements = statements.ok_or("the spine names records that are no statements")?;
         let walk = Walk::along(statements.iter().map(|s| &**s)).map_err(|b| format!("I10: {id}: {b}"))?;
@@ -181,7 +203,8 @@ impl World {
     /// The state made from the ledger equals the live one, where nothing waits for the disk.
     pub fn same_after_recovery(&self, id: &AgencyId) -> Result<(), Fault> {
         let place = self.at(id);
-        let Some(node) = place.node.as_ref().filter(|_| place.flights.is_empty()) else { return Ok(()) };
+        let settled = |node: &&Node<Plain>| place.flights.is_empty() && node.pending_bytes() == 0;
+        let Some(node) = place.node.as_ref().filter(settled) else { return Ok(()) };
         let seat = (Plain, place.directory.clone(), TIMING);
         let records = place.ledger.iter().cloned();
         let again = Node::recover(State::new(id.clone()), records, place.head, seat, self.now(id));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lienthong_proto::v1::{
     Accept, Cancel, Channel, Claim, Completed, GetTrailResponse, HandOffKind, Intake, Note, Offer, PaperItem,
-    RefusalCause, Refuse, Resolution, Returned, TrailEntry,
+    Reclaim, RefusalCause, Refuse, Resolution, Returned, TrailEntry,
 };
 
 use super::{Row, Sheet, Work};
@@ -58,6 +58,7 @@ impl Builder<'_> {
             Some(Body::Offer(b)) => self.offer(&b, &entry.statement_id, sid),
             Some(Body::Accept(b)) => self.accept(&b, sid),
             Some(Body::Refuse(b)) => self.refuse(&b, sid),
+            Some(Body::Reclaim(b)) => self.reclaim(&b, sid),
             Some(Body::Cancel(b)) => self.cancel(&b, &sid),
             Some(Body::Completed(b)) => self.complete(&b, &sid),
             Some(Body::Returned(b)) => self.returned(&b, sid),
@@ -132,10 +133,28 @@ impl Builder<'_> {
         let (word, cause) = match RefusalCause::try_from(body.cause).unwrap_or_default() {
             RefusalCause::Recalled => ("ĐÃ LẤY LẠI", "Bên giao lấy lại trước khi bên nhận ký"),
             RefusalCause::Policy => ("TỪ CHỐI NHẬN", "Danh bạ không cho phép chuyển giao này"),
-            RefusalCause::Officer | RefusalCause::Unspecified => ("TỪ CHỐI NHẬN", ""),
+            RefusalCause::Officer | RefusalCause::Unspecified | RefusalCause::Reclaimed => {
+                ("TỪ CHỐI NHẬN", "")
+            }
         };
         self.sheet.rows[line].work = Work::Said(word);
         self.sheet.rows[line].remarks = said(cause).into_iter().chain(said(&body.reason)).collect();
+        self.goes_on();
+    }
+
+    /// The receiver is retired; its giver says so, for it never will.
+    fn reclaim(&mut self, body: &Reclaim, sid: String) {
+        let Some(&Transfer { receiver: line, .. }) = self.transfers.get(&hex::encode(&body.tid)) else {
+            return;
+        };
+        self.sign(line, body.claim.as_ref(), "", sid);
+        self.sheet.rows[line].work = Work::Said("BÊN GIAO NHẬN LẠI");
+        let why = "Bên nhận đã chấm dứt hoạt động và chưa ký nhận";
+        self.sheet.rows[line].remarks = said(why).into_iter().collect();
+        self.goes_on();
+    }
+
+    fn goes_on(&mut self) {
         // The giver holds it again and goes on working.
         if self.completed.is_none()
             && let Work::Timed { finished, .. } = &mut self.sheet.rows[self.holder].work

@@ -108,6 +108,14 @@ fn about_the_rest(reason: Reason) -> Advice {
             "danh bạ không có dòng [[allow]] cho bên giao, bên nhận và thủ tục này.",
             "the directory has no row [[allow]] for this giver, receiver and procedure.",
         ),
+        R::AgencyRetired => (
+            "`lienthong status` cho biết cơ quan kế thừa; chuyển cho nơi đó.",
+            "`lienthong status` names the successor; hand it there.",
+        ),
+        R::Retired => (
+            "hỏi cơ quan quản lý danh bạ: cơ quan này đã chấm dứt hoạt động.",
+            "ask the directory's authority: this agency is retired.",
+        ),
         R::Overloaded => {
             ("chờ một lát rồi gọi lại với cùng --key.", "wait a moment, and repeat with the same --key.")
         }

@@ -115,6 +115,9 @@ fn what(wait: RecoveryWait) -> &'static str {
         RecoveryWait::Unspecified => "?",
         RecoveryWait::Fence => "chưa xác nhận chặn đời cũ / has not fenced the old incarnation",
         RecoveryWait::ItsFences => "cũng đang khôi phục / recovers too",
+        RecoveryWait::Acts => {
+            "chưa xác nhận biết cơ quan nào đã chấm dứt / has not said that it knows who is retired"
+        }
         RecoveryWait::Answer => "chưa gửi lại hết những gì giữ / has not given everything back",
     }
 }

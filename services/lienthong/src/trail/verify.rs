@@ -146,6 +146,7 @@ fn outcome(outcome: Transfer) -> &'static str {
         Transfer::Accepted => "accepted",
         Transfer::Refused(RefusalCause::Officer) => "refused",
         Transfer::Refused(RefusalCause::Recalled) => "recalled",
+        Transfer::Refused(RefusalCause::Reclaimed) => "reclaimed",
         Transfer::Refused(RefusalCause::Policy) => "refused by policy",
     }
 }

@@ -29,7 +29,12 @@ pub(crate) fn input(level: Level, caps: Caps, host: &Host, input: &Input) -> Res
             return Ok(());
         }
         Input::Read { .. } | Input::Snapshot(_) | Input::Settle(_) => return written(level),
-        Input::Arrival(_) | Input::Quarantine(_) | Input::Trouble(..) | Input::Recover | Input::Greet => {
+        Input::Arrival(_)
+        | Input::Quarantine(_)
+        | Input::Trouble(..)
+        | Input::Recover
+        | Input::Greet
+        | Input::Act(_) => {
             return Ok(());
         }
     };
@@ -76,7 +81,9 @@ pub(crate) fn leaves(level: Level, host: &Host, arrival: &Arrival) -> bool {
             | Body::Cancel(_)
             | Body::Completed(_)
             | Body::Returned(_)
-            | Body::Recovery(_) => false,
+            | Body::Recovery(_)
+            | Body::Retire(_)
+            | Body::Reclaim(_) => false,
         },
     }
 }

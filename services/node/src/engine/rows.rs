@@ -195,10 +195,14 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1
         Body::Offer(_) => (K::Followed, Some(statement.sid())),
         Body::Accept(b) => (K::Followed, Some(b.tid)),
         Body::Refuse(b) => (K::Followed, Some(b.tid)),
+        Body::Reclaim(b) => (K::Followed, Some(b.tid)),
         Body::Note(_) | Body::Completed(_) | Body::Returned(_) => (K::Followed, None),
-        Body::Intake(_) | Body::Received(_) | Body::Ack(_) | Body::Checkpoint { .. } | Body::Recovery(_) => {
-            return None;
-        }
+        Body::Intake(_)
+        | Body::Received(_)
+        | Body::Ack(_)
+        | Body::Checkpoint { .. }
+        | Body::Recovery(_)
+        | Body::Retire(_) => return None,
     };
     let event = v1::InboxEvent {
         cursor: index,
@@ -224,7 +228,7 @@ fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool 
         }
         // One to this agency came with a recall, or comes still: it is in the inbox only when it arrives itself.
         Body::Offer(offer) => is_origin && offer.to != *me,
-        Body::Note(_) | Body::Completed(_) | Body::Returned(_) => is_origin,
+        Body::Note(_) | Body::Completed(_) | Body::Returned(_) | Body::Reclaim(_) => is_origin,
         _ => false,
     }
 }

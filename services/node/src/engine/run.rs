@@ -343,6 +343,7 @@ fn kind_of_input(input: &Input) -> &'static str {
         Input::Snapshot(_) => "snapshot",
         Input::Recover => "recover",
         Input::Greet => "greet",
+        Input::Act(_) => "act",
         Input::Settle(_) => "settle",
         Input::Trouble(..) => "trouble",
     }

@@ -1,5 +1,6 @@
 //! `NodeService`: what waits, why, since when, and who must act. Never a citizen's data.
 
+use super::acts;
 use super::desk::Desk;
 use super::parse::{self, Parsed};
 use super::quarantine;
@@ -12,6 +13,7 @@ use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
+use lienthong_core::statement::Kind;
 use lienthong_link::{Link, LinkKind, MailboxStatus};
 use lienthong_proto::v1;
 use lienthong_proto::v1::node_service_server::NodeService;
@@ -63,6 +65,7 @@ impl Ops {
             start_report: self.report.to_vec(),
             started_at_ms: self.started_at_ms,
             storage: Some(storage(&self.pressure.storage())),
+            retired: acts::retired(self).await?,
         })
     }
 
@@ -187,6 +190,11 @@ fn peers(host: &Host) -> Vec<v1::Peer> {
             }
         });
         peer.oldest_since_ms = peer.oldest_since_ms.min(row.since.0);
+        if state.memory.acts.retires(to) {
+            (peer.reason, peer.must_act) = (v1::WaitReason::Retired as i32, "operator".to_owned());
+            peer.undecided += u64::from(row.kind == Kind::Offer);
+            continue;
+        }
         if row.awaits == Awaits::Decision {
             peer.undecided += 1;
             continue;
@@ -229,6 +237,7 @@ fn flying(host: &Host, mut row: v1::OutboxRow) -> Option<v1::OutboxRow> {
     let attempts = courier.attempts(&key);
     row.attempts = attempts.unwrap_or(0);
     row.reason = match attempts {
+        _ if host.node.state().memory.acts.retires(&key.1) => v1::WaitReason::Retired,
         None if kept.awaits.resends() => v1::WaitReason::Window,
         _ => shape::wait_reason(kept.awaits, courier.trouble(&key.1).map(|(t, _)| t)),
     } as i32;
@@ -319,5 +328,12 @@ impl NodeService for Ops {
         r: Request<v1::DiscardQuarantinedRequest>,
     ) -> Result<Response<v1::DiscardQuarantinedResponse>, Status> {
         answer(quarantine::discard(self, r.into_inner()).await)
+    }
+
+    async fn apply_act(
+        &self,
+        r: Request<v1::ApplyActRequest>,
+    ) -> Result<Response<v1::ApplyActResponse>, Status> {
+        answer(acts::apply(self, r.into_inner()).await)
     }
 }

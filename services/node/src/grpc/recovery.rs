@@ -47,6 +47,8 @@ fn cause(cause: Cause) -> v1::RecoveryCause {
 fn wait(progress: &Progress) -> Option<v1::RecoveryWait> {
     if !progress.fenced {
         Some(v1::RecoveryWait::Fence)
+    } else if !progress.heeds {
+        Some(v1::RecoveryWait::Acts)
     } else if progress.recovering && !progress.stands {
         Some(v1::RecoveryWait::ItsFences)
     } else {

@@ -122,7 +122,9 @@ pub fn code(reason: Reason) -> Code {
         | R::TooManyHops
         | R::TrailTooLarge
         | R::ContentLost
-        | R::TooManyNotes => Code::FailedPrecondition,
+        | R::TooManyNotes
+        | R::AgencyRetired
+        | R::Retired => Code::FailedPrecondition,
         R::BadSignature
         | R::UnknownKey
         | R::MalformedStatement
@@ -136,6 +138,7 @@ pub fn code(reason: Reason) -> Code {
         | R::CancelByStranger
         | R::OwnStatementUnknown
         | R::Fenced
+        | R::MakerRetired
         | R::HandlerCrashed => Code::DataLoss,
         R::ShuttingDown | R::StorageFailed | R::Recovering => Code::Unavailable,
     }

@@ -96,6 +96,10 @@ fn directory(reason: Reason) -> (&'static str, &'static str) {
             "Cơ quan này không chạy trên nút được gọi. Hãy gọi nút của cơ quan đó.",
             "This node does not host the agency. Call the node that does.",
         ),
+        Reason::AgencyRetired => (
+            "Cơ quan này đã chấm dứt hoạt động theo quyết định đã ký của cơ quan quản lý danh bạ: không chuyển cho, thu hồi từ hay trả lại nơi đó được nữa. Hãy chuyển cho cơ quan kế thừa; `lienthong status` cho biết là cơ quan nào.",
+            "The agency was retired by a signed act of the directory's authority: nothing is handed to it, recalled from it or given back to it any more. Hand it to the successor, whom `lienthong status` names.",
+        ),
         _ => (
             "Danh bạ không cho phép chuyển thủ tục này từ cơ quan này đến cơ quan kia. Hãy chọn đúng nơi nhận.",
             "The directory does not allow this hand-off of this procedure. Choose the right receiver.",
@@ -220,6 +224,10 @@ fn evidence(reason: Reason) -> (&'static str, &'static str) {
             "Chứng từ thuộc một đời trước của nơi gửi, từ trước khi nơi đó khôi phục từ bản sao cũ, nên không còn hiệu lực.",
             "The statement is of an earlier incarnation of its sender, from before it was restored from an old copy, and stands no more.",
         ),
+        Reason::MakerRetired => (
+            "Nơi lập chứng từ đã chấm dứt hoạt động theo quyết định đã ký của cơ quan quản lý danh bạ: chứng từ đến sau không còn hiệu lực. Hãy giữ làm bằng chứng.",
+            "The maker was retired by a signed act of the directory's authority: what comes after that stands no more. Keep it as evidence.",
+        ),
         _ => (
             "Có chứng từ mang chữ ký của chính cơ quan này nhưng không có trong sổ: một bản khác đang chạy, hoặc dữ liệu là bản cũ. Dừng nút và báo quản trị.",
             "A statement with this agency's own signature is not in its ledger: another copy runs, or the data is old. The node stops; tell the operator.",
@@ -240,6 +248,10 @@ fn node(reason: Reason) -> (&'static str, &'static str) {
         Reason::Recovering => (
             "Nút vừa được khôi phục từ bản sao cũ và đang lấy lại từ các nơi những gì đã mất. Chỉ tiếp nhận hồ sơ mới; hãy gửi lại sau (`lienthong status` cho biết đang chờ ai).",
             "The node was restored from an old copy and is collecting from its peers what it lost. Only new dossiers are taken in; try again later (`lienthong status` says who is waited for).",
+        ),
+        Reason::Retired => (
+            "Chính cơ quan này đã chấm dứt hoạt động theo quyết định đã ký của cơ quan quản lý danh bạ: nút không làm gì cho cơ quan này nữa. Chỉ còn xem và xuất chứng cứ.",
+            "This agency itself was retired by a signed act of the directory's authority: the node does nothing for it any more. Only looking and exporting evidence is left.",
         ),
         Reason::StorageFull => (
             "Đĩa của nút sắp đầy: nút không nhận việc mới; tiếp nhận, từ chối, thu hồi và trả kết quả vẫn làm được. Hãy báo quản trị, rồi gửi lại với cùng khóa chống lặp.",

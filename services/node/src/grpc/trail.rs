@@ -9,11 +9,12 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use lienthong_core::custody::command::Act;
 use lienthong_core::custody::spine::Walk;
+use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::{Entry, Track};
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
-use lienthong_core::statement::Statement;
+use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
 use lienthong_wire::content;
 use prost::Message;
@@ -32,12 +33,14 @@ const LINKS: u64 = 1_000_000;
 type Place = (LedgerIndex, bool);
 
 /// Places of everything about a track in trail order: the spine, each statement followed by what answers it, then what
-/// floats because a copy before it is not here yet.
-fn places(track: &Track) -> Vec<Place> {
+/// floats because a copy before it is not here yet. Acts of the authority that the spine rests on lie behind the intake.
+fn places(state: &State, track: &Track) -> Vec<Place> {
     let mut order = Vec::new();
     let mut done = BTreeSet::new();
-    for index in track.spine_to(&track.standing().tip).unwrap_or_default() {
-        if let Some(entry) = track.entries.iter().find(|e| e.index == index) {
+    for index in state.certificate_to(track, &track.standing().tip).unwrap_or_default() {
+        if !track.entries.iter().any(|e| e.index == index) {
+            order.push((index, true));
+        } else if let Some(entry) = track.entries.iter().find(|e| e.index == index) {
             beside(track, entry, true, &mut order, &mut done);
         }
     }
@@ -73,7 +76,7 @@ pub(crate) async fn get(desk: &Desk, r: v1::GetTrailRequest) -> Parsed<v1::GetTr
     let (dossier, places) = desk
         .look(agency.clone(), move |state| {
             let track = state.track(&id).ok_or(Reason::DossierNotFound)?;
-            Ok((shape::dossier(state, &id, track), places(track)))
+            Ok((shape::dossier(state, &id, track), places(state, track)))
         })
         .await?;
     let read = reading(desk, move |records| {
@@ -89,7 +92,8 @@ pub(crate) async fn get(desk: &Desk, r: v1::GetTrailRequest) -> Parsed<v1::GetTr
             && match &mut walk {
                 None => Walk::begin(&statement).map(|w| walk = Some(w)).is_ok(),
                 Some(walk) => walk.step(&statement).is_ok(),
-            };
+            }
+            && !matches!(statement.body, Body::Retire(_)); // the walk has to know it all the same
         v1::TrailEntry {
             statement_id: statement.sid().to_string(),
             ledger_index: index.0,
@@ -133,7 +137,7 @@ pub(crate) async fn export(desk: &Desk, acting: Acting, r: v1::ExportTrailReques
     let shown = desk
         .look(agency.clone(), move |state| {
             let known = state.track(&track).ok_or(Reason::DossierNotFound)?;
-            Ok(places(known).into_iter().map(|(i, _)| i.0).collect::<BTreeSet<u64>>())
+            Ok(places(state, known).into_iter().map(|(i, _)| i.0).collect::<BTreeSet<u64>>())
         })
         .await?;
     let done = desk.command(acting, call, Act::Attest { purpose: "trail export".to_owned() }).await?;

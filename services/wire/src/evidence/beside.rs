@@ -45,7 +45,9 @@ impl<'a> Offers<'a> {
             | Body::Completed(_)
             | Body::Returned(_)
             | Body::Checkpoint { .. }
-            | Body::Recovery(_) => Ok(()),
+            | Body::Recovery(_)
+            | Body::Retire(_)
+            | Body::Reclaim(_) => Ok(()),
         }
     }
 }

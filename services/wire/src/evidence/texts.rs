@@ -65,6 +65,7 @@ fn spine_vi(cause: Break) -> &'static str {
         Break::Predecessor => "văn bản nối tiếp sai văn bản trước",
         Break::Holder => "người lập không phải là cơ quan đang giữ hồ sơ",
         Break::Hop => "số thứ tự bàn giao không tăng",
+        Break::Act => "không có quyết định chấm dứt hoạt động của bên nhận kèm theo việc nhận lại",
         Break::Receiver => "quyết định không phải của cơ quan được bàn giao",
         Break::Offered => "hồ sơ đang chờ quyết định bàn giao, hoặc không có gì để quyết định",
         Break::Order => "hồ sơ đã đóng, hoặc hoàn thành và trả kết quả sai thứ tự",

@@ -2,7 +2,7 @@
 
 use lienthong_core::custody::spine::{Break, Walk};
 use lienthong_core::ids::{AgencyId, Sid};
-use lienthong_core::statement::{Body, Statement};
+use lienthong_core::statement::{Body, RefusalCause, Statement};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,9 +50,20 @@ pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
     let intake = statements.iter().position(|s| matches!(s.body, Body::Intake(_)));
     let first = intake.ok_or(Broken::NoIntake)?;
     let mut end = Walk::begin(&statements[first]).map_err(|cause| Broken::Step(first, cause))?;
+    for (place, act) in statements.iter().enumerate().filter(|(_, s)| matches!(s.body, Body::Retire(_))) {
+        end.step(act).map_err(|cause| Broken::Step(place, cause))?;
+    }
     let mut steps = vec![(first, end.holder.clone())];
     let mut custodians = Vec::new();
-    while let Some(place) = next.remove(&(end.last, end.next_maker().clone())) {
+    loop {
+        // An offer to a retired agency is decided by it or reclaimed by its giver; both would be a contradiction.
+        let decided = next.remove(&(end.last, end.next_maker().clone()));
+        let reclaimed = end.open.as_ref().and_then(|_| next.remove(&(end.last, end.holder.clone())));
+        let place = match (decided, reclaimed) {
+            (Some(_), Some(place)) => return Err(Broken::Fork(place, end.last)),
+            (Some(place), None) | (None, Some(place)) => place,
+            (None, None) => break,
+        };
         let statement = &statements[place];
         let giver = end.holder.clone();
         end.step(statement).map_err(|cause| Broken::Step(place, cause))?;
@@ -77,6 +88,7 @@ fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) 
         }
         Body::Accept(_) => Outcome::Accepted,
         Body::Refuse(refuse) => Outcome::Refused(refuse.cause),
+        Body::Reclaim(_) => Outcome::Refused(RefusalCause::Reclaimed),
         Body::Intake(_)
         | Body::Note(_)
         | Body::Received(_)
@@ -85,7 +97,8 @@ fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) 
         | Body::Completed(_)
         | Body::Returned(_)
         | Body::Checkpoint { .. }
-        | Body::Recovery(_) => return,
+        | Body::Recovery(_)
+        | Body::Retire(_) => return,
     };
     if let Some(last) = custodians.last_mut() {
         last.outcome = outcome;

@@ -19,6 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
     keys: BTreeMap<String, Known>,
+    authority: Option<AgencyId>,
 }
 
 /// A key and its agency.
@@ -30,9 +31,13 @@ pub struct Known {
 }
 
 impl KeyRing {
-    /// The keys of all agencies of a directory.
+    /// The keys of a directory: of its agencies, and of its authority.
     pub fn of(directory: &DirectoryFile) -> Self {
-        let mut ring = Self::default();
+        let authority = &directory.authority;
+        let mut ring = Self { authority: Some(authority.id.clone()), ..Self::default() };
+        for key in &authority.keys {
+            ring.add(authority.id.clone(), &key.id, &key.public);
+        }
         for agency in &directory.agencies {
             for key in &agency.keys {
                 ring.add(agency.id.clone(), &key.id, &key.public);
@@ -55,6 +60,11 @@ impl KeyRing {
     /// The key of an id.
     pub fn get(&self, id: &str) -> Option<&Known> {
         self.keys.get(id)
+    }
+
+    /// Whether this is the authority of the directory, whose keys sign acts and nothing else.
+    pub fn is_authority(&self, id: &AgencyId) -> bool {
+        self.authority.as_ref() == Some(id)
     }
 
     /// How many keys there are.

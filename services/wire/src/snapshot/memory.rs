@@ -3,7 +3,8 @@
 use super::Unusable;
 use super::decode::{agency, digest, optional};
 use crate::statement::hash;
-use lienthong_core::ids::{Incarnation, LedgerIndex, WallMs};
+use lienthong_core::authority::Act;
+use lienthong_core::ids::{Digest, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::recovery::{Memory, PeerFence, Pin, Recovery};
 use lienthong_proto::v1;
 
@@ -38,6 +39,30 @@ pub(super) fn put(memory: &Memory, into: &mut v1::AgencySnapshot) {
         at: pin.at.0,
     };
     into.pins = memory.pins.iter().map(pin).collect();
+    into.acts = memory.acts.0.iter().map(|(sid, act)| of_act(sid, act)).collect();
+}
+
+fn of_act(sid: &Digest, act: &Act) -> v1::ActSnapshot {
+    v1::ActSnapshot {
+        sid: hash(*sid),
+        agency: act.agency.as_str().into(),
+        successor: act.successor.as_ref().map(|s| s.as_str().into()).unwrap_or_default(),
+        epoch: act.epoch,
+        made_at_ms: act.made_at.0,
+        index: act.index.0,
+        known_by: act.known_by.iter().map(|peer| peer.as_str().into()).collect(),
+    }
+}
+
+fn act(m: &v1::ActSnapshot) -> Result<Act, Unusable> {
+    Ok(Act {
+        agency: agency(&m.agency)?,
+        successor: if m.successor.is_empty() { None } else { Some(agency(&m.successor)?) },
+        epoch: m.epoch,
+        made_at: WallMs(m.made_at_ms),
+        index: LedgerIndex(m.index),
+        known_by: m.known_by.iter().map(|peer| agency(peer)).collect::<Result<_, _>>()?,
+    })
 }
 
 fn recovery(r: &v1::RecoverySnapshot) -> Result<Recovery, Unusable> {
@@ -80,6 +105,9 @@ pub(super) fn take(m: &v1::AgencySnapshot) -> Result<Memory, Unusable> {
             at: LedgerIndex(p.at),
         };
         memory.pins.insert(agency(&p.peer)?, pin);
+    }
+    for a in &m.acts {
+        memory.acts.0.insert(digest(&a.sid)?, act(a)?);
     }
     Ok(memory)
 }

@@ -5,6 +5,8 @@ use super::{recovery, types};
 use crate::limits as wire;
 use crate::scan;
 use bytes::Bytes;
+use lienthong_core::authority::reclaim::Reclaim;
+use lienthong_core::authority::{Retire, WHY_BYTES};
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
 use lienthong_core::reason::Reason;
@@ -81,6 +83,8 @@ fn facts(kind: Kind, body: &Bytes) -> Parsed<(Claim, Body)> {
             let m: v1::Recovery = message(body)?;
             Ok((claim(m.claim)?, Body::Recovery(recovery::word(m.word.ok_or(MALFORMED)?)?)))
         }
+        Kind::Retire => retire(body),
+        Kind::Reclaim => reclaim(body),
     }
 }
 
@@ -127,7 +131,7 @@ fn refuse(body: &Bytes) -> Parsed<(Claim, Body)> {
         tid: digest(&m.tid)?,
         hop: hop(m.hop)?,
         cause: match v1::RefusalCause::try_from(m.cause).map_err(|_| MALFORMED)? {
-            v1::RefusalCause::Unspecified => return Err(MALFORMED),
+            v1::RefusalCause::Unspecified | v1::RefusalCause::Reclaimed => return Err(MALFORMED),
             v1::RefusalCause::Officer => RefusalCause::Officer,
             v1::RefusalCause::Recalled => RefusalCause::Recalled,
             v1::RefusalCause::Policy => RefusalCause::Policy,
@@ -152,6 +156,23 @@ fn completed(body: &Bytes) -> Parsed<(Claim, Body)> {
         note: text(m.note)?,
     };
     Ok((claim(m.claim)?, Body::Completed(completed)))
+}
+
+fn retire(body: &Bytes) -> Parsed<(Claim, Body)> {
+    let m: v1::Retire = message(body)?;
+    let successor = if m.successor.is_empty() { None } else { Some(agency(&m.successor)?) };
+    let retire = Retire { agency: agency(&m.agency)?, successor, why: bounded(m.why, WHY_BYTES)? };
+    if retire.successor.as_ref() == Some(&retire.agency) {
+        return Err(MALFORMED);
+    }
+    Ok((claim(m.claim)?, Body::Retire(retire)))
+}
+
+fn reclaim(body: &Bytes) -> Parsed<(Claim, Body)> {
+    let m: v1::Reclaim = message(body)?;
+    let (track, tid) = (digest(&m.track)?, digest(&m.tid)?);
+    let reclaim = Reclaim { track, tid, hop: hop(m.hop)?, act: digest(&m.act)? };
+    Ok((claim(m.claim)?, Body::Reclaim(reclaim)))
 }
 
 fn claim(claim: Option<v1::Claim>) -> Parsed<Claim> {

@@ -85,6 +85,17 @@ fn encode(claim: &Claim, body: &Body) -> Vec<u8> {
         .encode_to_vec(),
         Body::Checkpoint { purpose } => v1::Checkpoint { claim, purpose: purpose.clone() }.encode_to_vec(),
         Body::Recovery(word) => v1::Recovery { claim, word: Some(recovery::of_word(word)) }.encode_to_vec(),
+        Body::Reclaim(b) => {
+            v1::Reclaim { claim, track: hash(b.track), tid: hash(b.tid), hop: b.hop.0, act: hash(b.act) }
+                .encode_to_vec()
+        }
+        Body::Retire(b) => v1::Retire {
+            claim,
+            agency: b.agency.as_str().into(),
+            successor: b.successor.as_ref().map(|s| s.as_str().into()).unwrap_or_default(),
+            why: b.why.clone(),
+        }
+        .encode_to_vec(),
     }
 }
 
@@ -179,6 +190,7 @@ fn of_cause(cause: RefusalCause) -> v1::RefusalCause {
         RefusalCause::Officer => v1::RefusalCause::Officer,
         RefusalCause::Recalled => v1::RefusalCause::Recalled,
         RefusalCause::Policy => v1::RefusalCause::Policy,
+        RefusalCause::Reclaimed => v1::RefusalCause::Reclaimed,
     }
 }
 

@@ -1,14 +1,17 @@
 //! Words of a recovery, to and from bytes.
 
-use super::decode::digest;
+use super::decode::{agency, digest};
 use super::encode::hash;
 use crate::scan::Fields;
 use bytes::Bytes;
+use lienthong_core::authority::ACTS;
+use lienthong_core::authority::reclaim::SOUGHT_AT_ONCE;
 use lienthong_core::ids::{Digest, Incarnation};
 use lienthong_core::reason::Reason;
 use lienthong_core::recovery::{
     ASK_PARTS, ASKED_AT_ONCE, Ask, Given, HIGHEST_INCARNATION, Known, Nonce, VOUCHED_AT_ONCE, Word,
 };
+use lienthong_core::statement::AckItem;
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
 
@@ -49,6 +52,18 @@ pub(super) fn of_word(word: &Word) -> Said {
         }),
         Word::Hello => Said::Hello(v1::Hello {}),
         Word::Rollback => Said::Rollback(v1::Rollback {}),
+        Word::Seek { agency, acts, items } => Said::Seek(v1::Seek {
+            agency: agency.as_str().into(),
+            acts: acts.iter().copied().map(hash).collect(),
+            items: items
+                .iter()
+                .map(|i| v1::SoughtTransfer { track: hash(i.track), tid: hash(i.sid) })
+                .collect(),
+        }),
+        Word::Sought { seek } => Said::Sought(v1::Sought { seek: hash(*seek) }),
+        Word::Acts { known, asks } => {
+            Said::Acts(v1::KnownActs { known: known.iter().copied().map(hash).collect(), asks: *asks })
+        }
     }
 }
 
@@ -64,13 +79,17 @@ fn of_known(known: &Known) -> v1::KnownTrack {
 pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
     for field in Fields::of(body.clone()) {
         let (number, word) = field.map_err(|_| MALFORMED)?;
-        let (repeated, limit) = match number {
-            5 => (5, ASKED_AT_ONCE),
-            7 => (1, VOUCHED_AT_ONCE),
+        let limits: &[(u32, usize)] = match number {
+            5 => &[(5, ASKED_AT_ONCE)],
+            7 => &[(1, VOUCHED_AT_ONCE)],
+            10 => &[(1, ACTS)],
+            11 => &[(2, ACTS), (3, SOUGHT_AT_ONCE)],
             _ => continue,
         };
-        if crate::scan::count(&word, repeated).map_err(|_| MALFORMED)? > limit {
-            return Err(MALFORMED);
+        for (repeated, limit) in limits {
+            if crate::scan::count(&word, *repeated).map_err(|_| MALFORMED)? > *limit {
+                return Err(MALFORMED);
+            }
         }
     }
     Ok(())
@@ -102,6 +121,20 @@ pub(super) fn word(said: Said) -> Result<Word, Reason> {
         },
         Said::Hello(_) => Word::Hello,
         Said::Rollback(_) => Word::Rollback,
+        Said::Seek(m) => Word::Seek {
+            agency: agency(&m.agency)?,
+            acts: m.acts.iter().map(digest).collect::<Result<Vec<Digest>, _>>()?,
+            items: m
+                .items
+                .iter()
+                .map(|i| Ok(AckItem { track: digest(&i.track)?, sid: digest(&i.tid)? }))
+                .collect::<Result<_, Reason>>()?,
+        },
+        Said::Sought(m) => Word::Sought { seek: digest(&m.seek)? },
+        Said::Acts(m) => Word::Acts {
+            known: m.known.iter().map(digest).collect::<Result<Vec<Digest>, _>>()?,
+            asks: m.asks,
+        },
     })
 }
 

@@ -22,6 +22,8 @@ pub fn type_name(kind: Kind) -> &'static str {
         Kind::Returned => "application/vnd.lienthong.returned.v1",
         Kind::Checkpoint => "application/vnd.lienthong.checkpoint.v1",
         Kind::Recovery => "application/vnd.lienthong.recovery.v1",
+        Kind::Retire => "application/vnd.lienthong.retire.v1",
+        Kind::Reclaim => "application/vnd.lienthong.reclaim.v1",
     }
 }
 

@@ -190,10 +190,11 @@ pub(crate) fn each_kind() -> Vec<Arc<Statement>> {
 }
 
 /// Every word of a recovery, with its name.
-pub(crate) fn words() -> [(&'static str, Word); 8] {
+pub(crate) fn words() -> [(&'static str, Word); 11] {
     let incarnation = Incarnation(3);
     let known = Known { track: hash(1), statements: hash(6), has_content: true };
     let (round, number, of) = (2, 1, 4);
+    let sought = core::AckItem { track: hash(1), sid: hash(5) };
     [
         ("fence", Word::Fence { incarnation, nonce: [7; 16] }),
         ("fenced", Word::Fenced { fence: hash(4), taken: false, held: Incarnation(5), recovering: true }),
@@ -203,5 +204,8 @@ pub(crate) fn words() -> [(&'static str, Word); 8] {
         ("resumed", Word::Resumed { fence: hash(4), vouched: vec![hash(2), hash(3)], last: true }),
         ("hello", Word::Hello),
         ("rollback", Word::Rollback),
+        ("acts", Word::Acts { known: vec![hash(2), hash(3)], asks: true }),
+        ("seek", Word::Seek { agency: id("huyen-b"), acts: vec![hash(2)], items: vec![sought] }),
+        ("sought", Word::Sought { seek: hash(4) }),
     ]
 }

@@ -16,7 +16,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Compares with the file; gives the file's bytes.
-fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.hex"));
     if !path.exists() && std::env::var_os("GOLDEN_WRITE").is_some_and(|v| v == "1") {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! Tests of the wire: round trips, forgeries, limits, evidence, golden bytes.
 
+mod acts;
 mod commits;
 mod directories;
 mod envelopes;

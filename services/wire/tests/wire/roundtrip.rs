@@ -1,6 +1,7 @@
 //! Whatever the core may say goes over the wire and comes back the same, with the same bytes each time.
 
 use crate::fixture::{made, signed, verifier};
+use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
@@ -123,6 +124,7 @@ fn answer() -> impl Strategy<Value = Body> {
                 Just(Body::Accept(core::Accept { track, tid, hop, note: text.clone() })),
                 Just(Body::Refuse(core::Refuse { track, tid, hop, cause, reason: text.clone() })),
                 Just(Body::Cancel(core::Cancel { track, tid, reason: text })),
+                Just(Body::Reclaim(Reclaim { track, tid, hop, act: track })),
                 Just(Body::Received(received)),
                 Just(Body::Ack(acks)),
             ]
@@ -153,12 +155,16 @@ fn word() -> impl Strategy<Value = Word> {
         |(((inc, held), round, number, flag), nonce, id, tracks, vouched)| {
             let (incarnation, of) = (Incarnation(inc), number + 1);
             let track = flag.then_some(id);
+            let items = vouched.iter().map(|sid| core::AckItem { track: id, sid: *sid }).collect();
             prop_oneof![
                 Just(Word::Fence { incarnation, nonce }),
                 Just(Word::Fenced { fence: id, taken: flag, held: Incarnation(held), recovering: !flag }),
                 Just(Word::Stands { fence: id }),
                 Just(Word::Ask(Ask { nonce, round, number, of, after: id, tracks })),
                 Just(Word::Given(Given { nonce, round, number, of, more: flag, track })),
+                Just(Word::Acts { known: vouched.clone(), asks: flag }),
+                Just(Word::Seek { agency: crate::fixture::id("so-c"), acts: vouched.clone(), items }),
+                Just(Word::Sought { seek: id }),
                 Just(Word::Resumed { fence: id, vouched, last: flag }),
                 Just(Word::Hello),
                 Just(Word::Rollback),
