@@ -1,8 +1,11 @@
 //! Who takes part: 3–7 agencies with keys, procedures, and rules on who may hand what to whom; all drawn by the seed.
 
 use crate::random::{Concern, Stream};
+use lienthong_core::authority::Retire;
 use lienthong_core::directory::{Directory, Pattern, Rule};
-use lienthong_core::ids::AgencyId;
+use lienthong_core::ids::{AgencyId, WallMs};
+use lienthong_core::statement::Statement;
+use lienthong_wire::act;
 use lienthong_wire::directory::{AgencyEntry, Authority, DirectoryFile, PublicKey};
 use lienthong_wire::keys::{KeyRing, Signer, SigningKey};
 use std::sync::Arc;
@@ -34,6 +37,8 @@ pub struct Cast {
     pub file: DirectoryFile,
     /// Rules of the first epoch, and the stricter ones of the second, which nodes load when they start again.
     pub epochs: [Arc<Directory>; 2],
+    /// The key of the authority, which signs acts.
+    authority: SigningKey,
 }
 
 impl Cast {
@@ -67,17 +72,29 @@ impl Cast {
         }
         let ids: Vec<AgencyId> = agencies.iter().map(|a| a.id.clone()).collect();
         let rules = rules(&ids, &mut stream);
-        let authority =
-            Authority {
-                id: AgencyId::parse("tinh").expect("an id"), name: "tỉnh".into(), keys: Vec::new()
-            };
+        let mut secret = [0; 32];
+        Stream::new(seed, Concern::Gone, 1).fill(&mut secret);
+        let key = SigningKey::from_seed("tinh-1", &secret).expect("a key id");
+        let authority = Authority {
+            id: AgencyId::parse("tinh").expect("an id"),
+            name: "tỉnh".into(),
+            keys: vec![PublicKey { id: key.id().into(), public: key.public() }],
+        };
         let name = "simulated".into();
         let file = DirectoryFile { epoch: 1, name, authority, agencies, procedures: Vec::new(), rules };
         let keys = Arc::new(KeyRing::of(&file));
         let first = file.to_core();
         let mut second = Directory { epoch: 2, ..first.clone() };
         second.rules.retain(|rule| rule.procedures != [PROCEDURES[1]] || stream.chance(500));
-        Self { ids, signers, keys, file, epochs: [Arc::new(first), Arc::new(second)] }
+        Self { ids, signers, keys, file, epochs: [Arc::new(first), Arc::new(second)], authority: key }
+    }
+
+    /// The act that retires an agency: the same whenever it is asked for.
+    pub fn act(&self, n: usize) -> Arc<Statement> {
+        let (agency, why) = (self.ids[n].clone(), "giải thể".into());
+        let retire = Retire { agency, successor: None, why };
+        let (key, authority) = (self.authority.clone(), self.file.authority.id.clone());
+        Arc::new(act::sign(key, authority, self.file.epoch, WallMs(0), retire))
     }
 
     /// The number of an agency.

@@ -8,8 +8,9 @@ use lienthong_core::custody::track::{Phase, Track};
 use lienthong_core::custody::tracks::Kept;
 use lienthong_core::custody::transfers::Transfers;
 use lienthong_core::delivery::outbox::Awaits;
-use lienthong_core::ids::TrackId;
+use lienthong_core::ids::{Tid, TrackId};
 use lienthong_core::limits;
+use lienthong_core::statement::RefusalCause;
 
 impl World {
     /// Checks what changed at an agency since it was last checked, and every dossier that this may concern.
@@ -80,7 +81,9 @@ impl World {
             }
             acting += u32::from(phase == Some(Phase::Held));
             let right = match phase {
-                Some(Phase::Held) if is_custodian => custody.open.is_none(),
+                Some(Phase::Held) if is_custodian => {
+                    custody.open.is_none_or(|tid| Self::reclaims(place, track, tid))
+                }
                 Some(Phase::Offered(_)) if is_custodian => true,
                 // It accepted, and may have offered further, in what is not durable yet.
                 Some(Phase::Held) => self.takes_over(place, track, custody),
@@ -106,6 +109,13 @@ impl World {
         holds(acting <= 1, "I1", || format!("{acting} agencies act on dossier {dossier:?}"))
     }
 
+    /// Whether an agency took the open offer back from one who is retired, which its disk does not say yet.
+    fn reclaims(place: &Place, track: &TrackId, tid: Tid) -> bool {
+        let transfer = place.state().track(track).and_then(|t| t.transfers.get(&tid));
+        let refused = transfer.and_then(|t| t.outcome).and_then(|o| o.refused);
+        refused == Some(RefusalCause::Reclaimed)
+    }
+
     /// Whether an agency accepted the open offer, which its disk does not say yet.
     fn takes_over(&self, place: &Place, track: &TrackId, custody: &Custody) -> bool {
         let Some(tid) = custody.open else { return false };
@@ -120,7 +130,9 @@ impl World {
             let now = outbox.row(key).map(|row| row.awaits);
             // What a peer forgot it may have acknowledged before; its fence makes that void, and it is sent again.
             let forgets = self.cast.number(&key.1).is_some_and(|n| self.places[n].recovering());
-            if now == Some(before.awaits) || forgets || place.recovering() {
+            // Nobody waits for one who is retired.
+            let gone = self.is_gone(&key.1) && place.state().memory.acts.retires(&key.1);
+            if now == Some(before.awaits) || forgets || gone || place.recovering() {
                 continue;
             }
             let decided = |tid| self.truth.offers.get(tid).is_some_and(|h| h.decision.is_some());

@@ -16,17 +16,21 @@ use lienthong_wire::statement::WireCodec;
 /// Events after which a world that does not come to rest is sick. Healthy ones need some thousands.
 const PATIENCE: usize = 200_000;
 
+/// Everything is said again sooner than this.
+const LONG_MS: u64 = 3_600_000;
+
 impl World {
     pub(crate) fn end(&mut self) -> Sound {
         self.calm()?;
         self.quiet()?;
         self.at_rest()?;
         self.decide_all()?;
-        for place in &self.places {
-            let left = place.state().outbox.len();
+        self.count_what_it_left();
+        for place in self.places.iter().filter(|p| !p.gone) {
+            let left = place.state().outbox.rows().filter(|((_, to), _)| !self.is_gone(to)).count();
             holds(left == 0, "L1", || format!("{left} rows wait at {} for ever", place.id))?;
         }
-        for n in 0..self.places.len() {
+        for n in (0..self.places.len()).filter(|n| self.gone != Some(*n)).collect::<Vec<_>>() {
             self.replays(n)?;
             self.knows(n)?;
         }
@@ -45,15 +49,25 @@ impl World {
             self.places[n].paused_until = 0;
             let life = self.places[n].life;
             self.start(n, life)?;
-            self.nats.open(n);
-            self.look_soon(n);
+            if self.gone != Some(n) {
+                self.nats.open(n);
+                self.look_soon(n);
+            }
         }
-        Ok(())
+        self.bring_act(0)
     }
 
     /// Lets everything that is foreseen happen, messages of days ago too, until nothing is left.
-    fn quiet(&mut self) -> Sound {
+    pub(crate) fn quiet(&mut self) -> Sound {
+        let mut news = (self.commits, self.now);
         for _ in 0..PATIENCE {
+            // One who is gone is told of the act for ever, by a statement that was made long ago.
+            if news.0 != self.commits {
+                news = (self.commits, self.now);
+            }
+            if self.gone.is_some() && self.now > news.1 + LONG_MS && self.queue.has_only_timers() {
+                return Ok(());
+            }
             let Some((at, event)) = self.queue.pop() else { return Ok(()) };
             self.now = self.now.max(at);
             self.happen(event)?;
@@ -71,11 +85,11 @@ impl World {
 
     /// L1: nobody waits for anything but a person.
     fn at_rest(&self) -> Sound {
-        for place in &self.places {
+        for place in self.places.iter().filter(|p| !p.gone) {
             holds(place.node.is_some(), "L1", || format!("{} is not up", place.id))?;
             holds(place.committing.is_none(), "L1", || format!("{} still writes", place.id))?;
             holds(!place.recovering(), "L1", || format!("{} has not recovered", place.id))?;
-            for ((_, to), row) in place.state().outbox.rows() {
+            for ((_, to), row) in place.state().outbox.rows().filter(|((_, to), _)| !self.is_gone(to)) {
                 let there = self.cast.number(to).and_then(|n| self.places[n].state().track(&row.track));
                 let in_inbox = there.is_some_and(|t| t.phase == Phase::Inbox(row.sid));
                 holds(row.awaits == Awaits::Decision && in_inbox, "L1", || {
@@ -93,11 +107,15 @@ impl World {
     /// Somebody decides whatever is in an inbox, until there is nothing.
     fn decide_all(&mut self) -> Sound {
         let mut stream = Stream::new(self.seed, Concern::Workload, u64::MAX);
-        let mut inboxes: Vec<(usize, TrackId, Tid)> = self.places.iter().flat_map(inbox).collect();
+        let mut inboxes: Vec<(usize, TrackId, Tid)> =
+            self.places.iter().filter(|p| !p.gone).flat_map(inbox).collect();
         // Ids depend on the clocks, numbers do not.
         inboxes.sort_by_key(|(n, track, _)| (self.dossier_of(track), *n));
         for (n, track, tid) in inboxes {
-            let accepts = stream.chance(700);
+            let giver =
+                self.places[n].state().track(&track).and_then(|t| t.transfers.get(&tid)).map(|t| &t.from);
+            let to_nobody = giver.is_some_and(|giver| self.is_gone(giver)); // it cannot be given back
+            let accepts = stream.chance(700) || to_nobody;
             let act = if accepts {
                 Act::Accept { tid, note: String::new() }
             } else {
@@ -108,7 +126,7 @@ impl World {
             self.command(n, dossier, asked, "last decision")?;
         }
         self.quiet()?;
-        let left = self.places.iter().flat_map(inbox).count();
+        let left = self.places.iter().filter(|p| !p.gone).flat_map(inbox).count();
         holds(left == 0, "L1", || format!("{left} dossiers are still in inboxes"))
     }
 
@@ -134,7 +152,8 @@ impl World {
     fn knows(&self, n: usize) -> Sound {
         let place = &self.places[n];
         for (id, custody) in &self.truth.dossiers {
-            let concerned = custody.origin == place.id || custody.custodian == place.id;
+            let follows = custody.origin == place.id && !self.gone_had_part(id);
+            let concerned = follows || custody.custodian == place.id;
             let Some(known) = place.state().track(id) else {
                 holds(!concerned, "I14", || format!("{} does not know its dossier", place.id))?;
                 continue;
@@ -156,7 +175,11 @@ impl World {
     fn knows_decisions(&self, place: &Place, known: &Track) -> Sound {
         for (tid, transfer) in known.transfers.iter() {
             let handed = some(self.truth.offers.get(tid), "I14", || "an offer that is on no disk")?;
-            let party = [&transfer.from, &transfer.to, &known.origin].contains(&&place.id);
+            let gone = self.is_gone(&transfer.from) || self.is_gone(&transfer.to);
+            let party = match gone {
+                true => transfer.from == place.id,
+                false => [&transfer.from, &transfer.to, &known.origin].contains(&&place.id),
+            };
             let mine = transfer.outcome.map(|o| (o.sid, o.refused));
             holds(!party || mine == handed.decision, "I14", || {
                 format!("{} does not know the decision on hop {}", place.id, handed.hop)

@@ -178,6 +178,7 @@ impl World {
             }
             (Body::Accept(b), Origin::Made) => (b.tid, None),
             (Body::Refuse(b), Origin::Made) => (b.tid, Some(b.cause)),
+            (Body::Reclaim(b), Origin::Made) => (b.tid, Some(RefusalCause::Reclaimed)),
             (Body::Returned(_), Origin::Made) => return self.tally.outcome("dossier closed"),
             (Body::Intake(_), Origin::Made) => return self.tally.outcome("dossier taken in"),
             _ => return,
@@ -191,6 +192,7 @@ impl World {
             (Some(RefusalCause::Officer), true) => "hop refused while recalled",
             (Some(RefusalCause::Recalled), _) => "recall won",
             (Some(RefusalCause::Policy), _) => "hop refused by the directory",
+            (Some(RefusalCause::Reclaimed), _) => "hop reclaimed from a retired agency",
         };
         if refused == Some(RefusalCause::Recalled) && !self.arrived(id, &tid) {
             self.tally.outcome("recall won before its offer came");

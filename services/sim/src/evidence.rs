@@ -32,6 +32,10 @@ impl World {
     fn checkpoints(&mut self) -> Sound<Vec<LedgerIndex>> {
         let mut places = Vec::new();
         for n in 0..self.places.len() {
+            if self.places[n].gone {
+                places.push(LedgerIndex(0));
+                continue;
+            }
             let place = &mut self.places[n];
             let now = place.now(self.now);
             let asked = command("attest", n, Act::Attest { purpose: "trail export".into() });
@@ -43,10 +47,7 @@ impl World {
             places.push(index);
             self.settle(n)?;
         }
-        while let Some((at, event)) = self.queue.pop() {
-            self.now = self.now.max(at);
-            self.happen(event)?;
-        }
+        self.quiet()?;
         Ok(places)
     }
 
@@ -57,6 +58,7 @@ impl World {
         parties.insert(custody.origin.clone());
         parties.insert(custody.custodian.clone());
         parties.extend(hops.iter().filter(|h| h.decision.is_some()).map(|h| h.to.clone()));
+        parties.retain(|party| !self.is_gone(party));
         let mut verdicts: BTreeMap<AgencyId, Verdict> = BTreeMap::new();
         for party in &parties {
             let n = some(self.cast.number(party), "I17", || "a party is nobody")?;
@@ -71,6 +73,9 @@ impl World {
             verdicts.insert(party.clone(), verdict);
         }
         for last in [&custody.origin, &custody.custodian] {
+            if self.is_gone(last) || (*last != custody.custodian && self.gone_had_part(track)) {
+                continue;
+            }
             let verdict = &verdicts[last];
             // What follows a statement that a copy forgot and nobody else has stays without a link, and is told as such.
             let linked = verdict.unlinked.is_empty() || !self.truth.forgetful.is_empty();
@@ -81,7 +86,10 @@ impl World {
             holds(same, "I14", || format!("the ledger of {last} proves {}", verdict.custodian_now))?;
         }
         for hop in hops.iter().filter(|h| h.decision.is_some()) {
-            for party in [&hop.from, &hop.to] {
+            let gone = self.is_gone(&hop.from) || self.is_gone(&hop.to);
+            let told =
+                [&hop.from, &hop.to].into_iter().filter(|p| !self.is_gone(p) && (!gone || **p == hop.from));
+            for party in told {
                 holds(proves(&verdicts[party], hop), "I14", || {
                     format!("the ledger of {party} does not prove hop {}", hop.hop)
                 })?;
@@ -113,6 +121,7 @@ fn export(place: &Place, track: &TrackId, checkpoint: LedgerIndex) -> Sound<Vec<
     for transfer in known.transfers.values() {
         shown.extend([transfer.receipt, transfer.cancel].into_iter().flatten().map(|i| i.0));
     }
+    shown.extend(place.state().acts_of(known).into_iter().map(|index| index.0));
     let first = shown.first().copied().unwrap_or(0);
     let prev = first.checked_sub(1).map_or(Digest::ZERO, |before| place.ledger[before as usize].hash);
     let mut builder =

@@ -187,7 +187,7 @@ impl World {
     /// A node starts, from its disk alone.
     pub(crate) fn start(&mut self, n: usize, life: u64) -> Sound {
         let place = &mut self.places[n];
-        if place.life != life || place.node.is_some() {
+        if place.life != life || place.node.is_some() || place.gone {
             return Ok(());
         }
         // The second epoch of the directory comes some time after the first, to each node on its own day.

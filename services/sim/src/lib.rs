@@ -13,6 +13,7 @@ mod ending;
 mod engine;
 mod evidence;
 mod faults;
+mod gone;
 mod mail;
 pub mod mutant;
 pub mod nats;

@@ -145,6 +145,12 @@ impl World {
             self.tally.outcome("envelope of an earlier incarnation let go");
             return Ok(false);
         }
+        if came == Err(Reason::MakerRetired) && self.is_gone(&from) {
+            self.tally.outcome("envelope of a retired agency refused");
+            return Ok(false);
+        }
+        let place = &mut self.places[n];
+        let Some(node) = place.node.as_mut() else { return Ok(false) };
         holds(came.is_ok(), "honest", || format!("{} refuses a {kind} of {from}: {came:?}", place.id))?;
         let news = node.state().next != before;
         if let Some(again) = again {
@@ -190,6 +196,11 @@ impl World {
                 let void = self.truth.forgetful.contains(&statement.claim.agency);
                 receipt.map_or(void, |index| index.0 < durable)
             }),
+            // Before its OFFER it is let go, without an ACK: its maker says it again.
+            Body::Reclaim(b) => {
+                let known = place.state().track(&b.track).is_some_and(|t| t.transfers.contains_key(&b.tid));
+                !known || self.truth.has(me, &statement.sid())
+            }
             Body::Ack(items) => {
                 let waits = |sid| place.state().outbox.awaiting_ack(sid, &statement.claim.agency).is_some();
                 !items.iter().any(|item| waits(&item.sid))
@@ -202,7 +213,7 @@ impl World {
             | Body::Completed(_)
             | Body::Returned(_)
             | Body::Checkpoint { .. } => self.truth.has(me, &statement.sid()),
-            Body::Recovery(_) => true,
+            Body::Recovery(_) | Body::Retire(_) => true,
         }
     }
 }

@@ -39,6 +39,9 @@ struct Args {
     /// Dossiers.
     #[arg(long, default_value_t = Config::default().dossiers)]
     dossiers: usize,
+    /// One agency is gone for good at some moment, and retired later.
+    #[arg(long)]
+    gone: bool,
     /// Leave the clocks right. The decisions must be the same (I20).
     #[arg(long)]
     right_clocks: bool,
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let config = Config {
         copies: true,
+        gone: args.gone,
         steps: args.steps,
         dossiers: args.dossiers,
         clocks: if args.right_clocks { Clocks::Right } else { Clocks::Wild },

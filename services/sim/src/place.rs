@@ -72,6 +72,8 @@ pub struct Place {
     pub copy: Option<Disk>,
     /// Its disk is an old copy, and its fence is not yet on it.
     pub restored: bool,
+    /// It never starts again.
+    pub gone: bool,
 }
 
 /// A commit on its way to the disk.
@@ -136,6 +138,7 @@ impl Place {
             seen: Seen::default(),
             copy: None,
             restored: false,
+            gone: false,
         }
     }
 
@@ -149,9 +152,9 @@ impl Place {
         self.node.as_ref().map_or(&self.asleep, Node::state)
     }
 
-    /// Whether it recovers, or will as soon as it starts: it has no say in anything.
+    /// Whether it recovers, or will as soon as it starts, or is gone: it has no say in anything.
     pub fn recovering(&self) -> bool {
-        self.restored || self.state().recovering()
+        self.gone || self.restored || self.state().recovering()
     }
 
     /// The durable head.

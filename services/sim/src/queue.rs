@@ -28,6 +28,10 @@ pub enum Event {
     Start(usize, u64),
     /// Something goes wrong.
     Strike(Side),
+    /// An agency is gone for good.
+    Die(usize),
+    /// The act that retires it is brought to somebody.
+    Retire,
 }
 
 /// What can go wrong by itself.
@@ -64,6 +68,13 @@ impl Queue {
     pub fn push(&mut self, at: u64, event: Event) {
         self.events.insert((at, self.next), event);
         self.next += 1;
+    }
+
+    /// Whether nothing is foreseen but timers, and people and faults, who rest when it is calm.
+    pub fn has_only_timers(&self) -> bool {
+        self.events.values().all(|event| {
+            matches!(event, Event::Timer(_) | Event::Visit(_) | Event::Ask(..) | Event::Strike(_))
+        })
     }
 
     /// The next event and its time.

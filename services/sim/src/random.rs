@@ -29,6 +29,8 @@ pub enum Concern {
     Check = 9,
     /// Copies of disks, made and put back.
     Copy = 10,
+    /// An agency that is gone for good, and the key of the authority.
+    Gone = 11,
 }
 
 /// One stream of numbers.

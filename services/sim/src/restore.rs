@@ -50,7 +50,7 @@ impl World {
     fn put_back(&mut self, n: usize) -> Sound {
         // One agency remembers: where all have forgotten an incarnation, nobody can tell that it was, and what is still on
         // its way from it passes every fence (ARCHITECTURE.md 9).
-        if n == REMEMBERS {
+        if n == REMEMBERS || self.places[n].gone {
             return Ok(());
         }
         let Some(copy) = self.places[n].copy.clone() else { return Ok(()) };
@@ -93,13 +93,13 @@ impl World {
 
     /// What was acknowledged, lost with a copy and known to anybody else is back, and so is each content (I3).
     pub(crate) fn everything_came_back(&self) -> Sound {
-        for place in &self.places {
+        for place in self.places.iter().filter(|p| !p.gone) {
             let custodian = |t: &Track| matches!(t.phase, Phase::Held | Phase::Offered(_) | Phase::Inbox(_));
             let all = place.state().tracks.iter().map(|(id, kept)| (id, kept.read().into_owned()));
             let lacks = all.filter(|(_, t)| custodian(t) && t.content.is_none());
             for (id, _) in lacks {
                 let content = |p: &&Place| p.state().track(id).is_some_and(|t| t.content.is_some());
-                let elsewhere = self.places.iter().find(content).map(|p| p.id.clone());
+                let elsewhere = self.places.iter().filter(|p| !p.gone).find(content).map(|p| p.id.clone());
                 holds(elsewhere.is_none(), "I3", || {
                     format!("{} lacks a content that {elsewhere:?} has", place.id)
                 })?;
@@ -163,7 +163,8 @@ impl Truth {
         if record.origin == Origin::Returned {
             holds(maker == me, "R6", || format!("{me} takes back what {maker} made"))?;
         }
-        if self.has(maker, &sid) || matches!(statement.body, Body::Recovery(_)) {
+        // An act is the authority's, which has no disk.
+        if self.has(maker, &sid) || matches!(statement.body, Body::Recovery(_) | Body::Retire(_)) {
             return Ok(false);
         }
         if record.origin != Origin::Taken {
@@ -188,7 +189,7 @@ impl Truth {
         let (statements, mut spines) = (self.left(), BTreeSet::new());
         let behind = by_predecessor(&statements);
         for intake in statements.iter().filter(|s| matches!(s.body, Body::Intake(_))) {
-            custody(intake, &behind, &mut spines)?;
+            custody(intake, (&behind, &acts(&statements)), &mut spines)?;
         }
         Ok(spines)
     }
@@ -204,8 +205,9 @@ impl Truth {
         let statements = self.left();
         let behind = by_predecessor(&statements);
         let intakes = statements.iter().filter(|s| matches!(s.body, Body::Intake(_)));
-        let dossiers =
-            intakes.map(|i| custody(i, &behind, &mut BTreeSet::new()).map(|custody| (i.sid(), custody)));
+        let acts = acts(&statements);
+        let dossiers = intakes
+            .map(|i| custody(i, (&behind, &acts), &mut BTreeSet::new()).map(|custody| (i.sid(), custody)));
         self.dossiers = dossiers.collect::<Sound<_>>()?;
         let recalled = statements.iter().filter_map(|s| match &s.body {
             Body::Cancel(b) => Some(b.tid),
@@ -239,8 +241,13 @@ fn decision(
     behind.into_iter().flatten().find_map(|s| match &s.body {
         Body::Accept(_) => Some((s.sid(), None)),
         Body::Refuse(b) => Some((s.sid(), Some(b.cause))),
+        Body::Reclaim(_) => Some((s.sid(), Some(lienthong_core::statement::RefusalCause::Reclaimed))),
         _ => None,
     })
+}
+
+fn acts(statements: &[Arc<Statement>]) -> Vec<&Statement> {
+    statements.iter().map(|s| &**s).filter(|s| matches!(s.body, Body::Retire(_))).collect()
 }
 
 fn by_predecessor(statements: &[Arc<Statement>]) -> BTreeMap<Sid, Vec<&Statement>> {
@@ -256,13 +263,14 @@ fn by_predecessor(statements: &[Arc<Statement>]) -> BTreeMap<Sid, Vec<&Statement
 /// Walks a spine over all that is left of it.
 fn custody(
     intake: &Arc<Statement>,
-    behind: &BTreeMap<Sid, Vec<&Statement>>,
+    (behind, acts): (&BTreeMap<Sid, Vec<&Statement>>, &[&Statement]),
     spine: &mut BTreeSet<Sid>,
 ) -> Sound<Custody> {
     spine.insert(intake.sid());
     let no_intake =
         |_| Violation { invariant: "I10", what: "a dossier does not begin with its intake".into() };
     let mut walk = Walk::begin(intake).map_err(no_intake)?;
+    acts.iter().try_for_each(|act| walk.step(act)).map_err(no_intake)?;
     let mut length = 1;
     while let Some(next) = behind.get(&walk.last) {
         let fits = |s: &&&Statement| walk.clone().step(s).is_ok();

@@ -93,7 +93,8 @@ impl Truth {
         let new = self.disks.entry(me.clone()).or_default().insert(statement.sid());
         // An intake comes a second time when its content was given back after it, and who recovered asks for receipts anew.
         let content = record.origin == Origin::Learned && record.content.is_some();
-        let receipt = matches!(statement.body, Body::Received(_)) && self.forgetful.contains(me);
+        let receipt =
+            matches!(statement.body, Body::Received(_) | Body::Recovery(_)) && self.forgetful.contains(me);
         holds(new || content || receipt, "I8", || {
             format!("{me} keeps a {} twice", statement.body.kind().name())
         })?;
@@ -139,6 +140,7 @@ impl Truth {
             }
             Body::Accept(b) => self.decided(me, statement, b.tid, None),
             Body::Refuse(b) => self.decided(me, statement, b.tid, Some(b.cause)),
+            Body::Reclaim(b) => self.decided(me, statement, b.tid, Some(RefusalCause::Reclaimed)),
             Body::Cancel(b) => {
                 let handed = self.offers.get_mut(&b.tid).filter(|h| h.from == *me);
                 let handed = some(handed, "I1", || format!("{me} recalls what it did not offer"))?;
@@ -155,7 +157,7 @@ impl Truth {
                 holds(has, "I7", || format!("{me} acknowledges what is not on its disk"))?;
                 self.answers_once(me, item.sid)
             }),
-            Body::Checkpoint { .. } | Body::Recovery(_) => Ok(()),
+            Body::Checkpoint { .. } | Body::Recovery(_) | Body::Retire(_) => Ok(()),
         }
     }
 
@@ -214,7 +216,8 @@ impl Truth {
     ) -> Sound {
         let handed = self.offers.get_mut(&tid);
         let handed = some(handed, "I1", || format!("{me} decides an offer that is on no disk"))?;
-        holds(handed.to == *me, "I1", || format!("{me} decides an offer to {}", handed.to))?;
+        let decider = if refused == Some(RefusalCause::Reclaimed) { &handed.from } else { &handed.to };
+        holds(decider == me, "I1", || format!("{me} decides an offer to {}", handed.to))?;
         holds(handed.decision.is_none(), "I4", || format!("{me} decides hop {} twice", handed.hop))?;
         handed.decision = Some((statement.sid(), refused));
         let custody = some(self.dossiers.get_mut(&handed.track), "I2", || "an offer of no dossier")?;

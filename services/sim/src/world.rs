@@ -29,6 +29,8 @@ pub struct Config {
     pub dossiers: usize,
     /// Whether old copies are put back.
     pub copies: bool,
+    /// Whether an agency is gone for good at some moment, and retired later.
+    pub gone: bool,
     /// Whether clocks lie.
     pub clocks: Clocks,
     /// A rule left out.
@@ -43,6 +45,7 @@ impl Default for Config {
             steps: 6_000,
             dossiers: 50,
             copies: true,
+            gone: false,
             clocks: Clocks::Wild,
             mutant: Mutant::None,
             aloud: Aloud::No,
@@ -73,6 +76,8 @@ pub struct World {
     pub(crate) net: Net,
     pub(crate) dossiers: Vec<Dossier>,
     pub(crate) truth: Truth,
+    /// The agency that is gone for good.
+    pub(crate) gone: Option<usize>,
     /// What callers were told: the effect of each command.
     pub(crate) told: BTreeMap<(usize, Arc<str>), (Sid, LedgerIndex)>,
     /// Statements that were acknowledged and then lost with a copy, by agency.
@@ -104,6 +109,7 @@ pub(crate) struct Streams {
     pub(crate) officer: Stream,
     pub(crate) check: Stream,
     pub(crate) copies: Stream,
+    pub(crate) gone: Stream,
 }
 
 /// The k of "crash at the k-th commit" goes round below this; runs are longer.
@@ -129,6 +135,7 @@ impl World {
             net: Net::new(nodes, stream(Concern::Net, 0)),
             dossiers: vec![Dossier::default(); config.dossiers],
             truth: Truth::default(),
+            gone: None,
             told: BTreeMap::new(),
             owed: BTreeSet::new(),
             fresh: BTreeSet::new(),
@@ -143,6 +150,7 @@ impl World {
                 officer: stream(Concern::Officer, u64::MAX),
                 check: stream(Concern::Check, 0),
                 copies: stream(Concern::Copy, 0),
+                gone: stream(Concern::Gone, 0),
             },
             commits: 0,
             planned: (1 + seed % PLANNED, Fate::CRASHES[(seed / PLANNED % 4) as usize]),
@@ -166,6 +174,7 @@ impl World {
             let at = officer::pause(&mut stream);
             self.queue.push(at, Event::Visit(dossier));
         }
+        self.foresee_the_end();
         for side in Side::ALL {
             let at = self.next_strike(side);
             self.queue.push(at, Event::Strike(side));
@@ -201,6 +210,8 @@ impl World {
             Event::Repair(n) => self.repair(n),
             Event::Start(n, life) => self.start(n, life),
             Event::Strike(side) => self.strike(side),
+            Event::Die(n) => self.die(n),
+            Event::Retire => self.retire(),
         }
     }
 

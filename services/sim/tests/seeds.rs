@@ -65,6 +65,29 @@ fn enough(tally: &Tally, seeds: u64) {
     assert!(few.is_empty(), "L2: the runs prove nothing: {few:#?}");
 }
 
+/// One agency is gone for good in the middle, and the authority retires it later: what it was offered comes back or is
+/// found with others, and no two of the others hold one dossier.
+#[test]
+fn an_agency_is_gone_for_good() {
+    let (seeds, mut tally) = (0..60, Tally::default());
+    for seed in seeds {
+        match run(seed, Config { gone: true, ..Config::default() }) {
+            Ok(report) => tally.merge(&report.tally),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    println!("{tally}");
+    for (kind, name, least) in [
+        (Kind::Fault, "an agency is gone for good", 50),
+        (Kind::Action, "act of the authority", 50),
+        (Kind::Outcome, "hop reclaimed from a retired agency", 20),
+        (Kind::Outcome, "envelope of a retired agency refused", 1),
+        (Kind::Outcome, "recovery finished", 5),
+    ] {
+        assert!(tally.of(kind, name) >= least, "L2: {name}: {}", tally.of(kind, name));
+    }
+}
+
 #[test]
 fn seeds_1() {
     play(0..126);
