@@ -17,15 +17,16 @@ fn main() {
     let messages = messages(&std::fs::read(file).expect("the messages"));
     let port: u16 = port.parse().expect("a port");
     let until = Instant::now() + Duration::from_secs(seconds.parse().expect("seconds"));
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("nats-server listens");
-    stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\n").expect("a greeting");
-    answer_pings(stream.try_clone().expect("a second handle"));
+    let mut stream = connected(port);
     let (begun, mut sent, mut bytes) = (Instant::now(), 0_u64, 0_u64);
     while Instant::now() < until {
         for message in &messages {
             let head = format!("PUB {subject} {}\r\n", message.len());
             let whole = [head.as_bytes(), message, b"\r\n"].concat();
-            stream.write_all(&whole).expect("nats-server reads");
+            if stream.write_all(&whole).is_err() {
+                stream = connected(port); // the server has had enough of it
+                continue;
+            }
             (sent, bytes) = (sent + 1, bytes + whole.len() as u64);
             while speed > 0 && bytes as f64 > begun.elapsed().as_secs_f64() * speed as f64 {
                 std::thread::park_timeout(Duration::from_millis(1));
@@ -33,6 +34,13 @@ fn main() {
         }
     }
     println!("{sent}");
+}
+
+fn connected(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("nats-server listens");
+    stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\n").expect("a greeting");
+    answer_pings(stream.try_clone().expect("a second handle"));
+    stream
 }
 
 /// A client that does not answer is cut off.
