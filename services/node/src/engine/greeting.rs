@@ -1,6 +1,5 @@
 //! HELLO to all peers when the courier is there: whoever knows more of an agency than it does itself answers, and it
-//! recovers. This finds an old copy that came with its old anchor, such as a machine put back whole. And again when a mailbox
-//! had to be made anew: what waited in it is lost, and peers who hear nothing would think it kept.
+//! recovers. This finds an old copy that came with its old anchor, such as a machine put back whole.
 
 use super::{Handle, Hosts};
 use lienthong_core::ids::AgencyId;
@@ -24,13 +23,10 @@ pub(crate) async fn run(agencies: Vec<AgencyId>, handle: Handle, link: Link) {
     let mut look = tokio::time::interval(LOOK);
     let mut greeted: Option<Instant> = None;
     let mut was_away = true;
-    let mut repairs = 0;
     loop {
         look.tick().await;
-        let status = link.status();
-        let repaired = status.mailboxes.iter().map(|mailbox| mailbox.repairs).sum();
-        was_away |= !status.connected || std::mem::replace(&mut repairs, repaired) != repaired;
-        if !status.connected {
+        if !link.status().connected {
+            was_away = true;
             continue;
         }
         if !was_away || greeted.is_some_and(|at| at.elapsed() < AGAIN) {

@@ -39,8 +39,8 @@ type Pair = (AgencyId, AgencyId);
 const GRACE: Duration = Duration::from_secs(4);
 
 /// The same for a peer that has said nothing since: it is away, and its mailbox keeps one copy as well as hundreds. What
-/// loses a mailbox breaks our connection, or its owner greets us when it makes a new one; one that somebody purged is found by
-/// a knock. A day is for what nobody thought of: three days away are then four copies, some seconds of a bad line.
+/// loses a mailbox breaks our connection, or its owner greets when it starts; one that somebody deleted or purged is found by a
+/// knock. A day is for what nobody thought of: three days away are then four copies, some seconds of a bad line.
 const SILENCE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The longest pause between two knocks, which begin after [`GRACE`] and double: three days are 900 rows.

@@ -6,7 +6,8 @@ mod signer;
 mod tree;
 
 pub use file::{KeyFileError, generate, load, save};
-pub use ring::{KeyRing, Known, Roots};
+pub(crate) use ring::Roots;
+pub use ring::{KeyRing, Known};
 pub use signer::{EntropyError, Signer, SigningKey};
 
 use crate::limits;

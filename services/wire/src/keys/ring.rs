@@ -149,7 +149,7 @@ type Checked = (String, [u8; 40], Bytes);
 
 /// Roots checked lately: a pack brings many statements of one commit, and its signature is verified once.
 #[derive(Debug)]
-pub struct Roots(Mutex<LruCache<Checked, ()>>);
+pub(crate) struct Roots(Mutex<LruCache<Checked, ()>>);
 
 /// Some seconds of the highest load: a root stands for up to [`limits::LEAVES`] statements.
 const ROOTS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
