@@ -4,6 +4,7 @@
 //! are under way at the same time; the next begins when one is done. Each turn starts a system on an empty folder,
 //! measures it and ends it; figures are medians over turns.
 
+mod disk;
 mod load;
 mod peers;
 mod plot;
@@ -37,6 +38,12 @@ struct Args {
     /// The disk to measure: a folder in which one is made and removed again
     #[arg(long, value_name = "DIR", default_value = "target")]
     dir: PathBuf,
+    /// Measure on a disk of which every flush takes so long, in microseconds: made in that folder (root, Linux 6.9)
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    sync_us: Option<u64>,
+    /// Only make that disk, say where it is, and keep it until Ctrl-C: for a look at one system on it
+    #[arg(long, requires = "sync_us")]
+    hold: bool,
     /// The product's binary
     #[arg(long, value_name = "FILE", default_value = "target/release/lienthong")]
     lienthong: PathBuf,
@@ -58,7 +65,17 @@ async fn main() -> anyhow::Result<()> {
 async fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.dir).context("make the folder to measure in")?;
     let scratch = tempfile::Builder::new().prefix("peers-").tempdir_in(&args.dir).context("make a folder")?;
-    let scratch_path = scratch.path().canonicalize()?;
+    let mut scratch_path = scratch.path().canonicalize()?;
+    let slow = args.sync_us.map(|us| disk::SlowDisk::make(&scratch_path, Duration::from_micros(us)));
+    // Taken away before the folder it lies in.
+    let slow = slow.transpose().context("make a slow disk")?;
+    if let Some(disk) = &slow {
+        scratch_path.clone_from(&disk.mounted);
+    }
+    if args.hold {
+        println!("{}: one raw append {:.3} ms", scratch_path.display(), raw::append_and_sync(&scratch_path)?);
+        return std::future::pending().await;
+    }
     let lienthong =
         args.lienthong.canonicalize().context("the product's binary is missing: cargo build --release")?;
     let systems = chosen(&args.only)?;
