@@ -1,8 +1,8 @@
 //! What was decided together and becomes durable together, and what may be told then.
 
 use super::events::{Level, Release, TransferKey, Waiter};
-use lienthong_core::ids::{AgencyId, Incarnation};
-use lienthong_core::node::Batch;
+use lienthong_core::ids::{AgencyId, Incarnation, LedgerIndex};
+use lienthong_core::record::Record;
 use lienthong_link::Ack;
 use lienthong_store::queues::Change;
 use std::collections::{BTreeMap, VecDeque};
@@ -39,19 +39,21 @@ impl Group {
 /// A group whose records are on their way to the disk.
 pub(crate) struct Committing {
     pub(crate) group: Group,
+    /// Rows it leads to.
+    pub(crate) rows: Vec<Change>,
     /// Transfers that reached a level.
     pub(crate) reached: Vec<(TransferKey, Level)>,
     /// The states as of this commit, when a snapshot is due.
     pub(crate) frozen: Option<Vec<lienthong_core::custody::state::State>>,
 }
 
-/// Records of one agency in a commit, with the rows they lead to.
+/// Records of one agency in a commit, in order from `first` on.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) agency: AgencyId,
     pub(crate) incarnation: Incarnation,
-    pub(crate) batch: Batch,
-    pub(crate) rows: Vec<Change>,
+    pub(crate) first: LedgerIndex,
+    pub(crate) records: Vec<Record>,
 }
 
 /// Callers who wait for a level of a transfer.

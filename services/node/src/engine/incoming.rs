@@ -125,7 +125,7 @@ async fn open_some(
     for arrived in opened {
         let bad = arrived.envelopes.iter().filter(|e| e.arrival.is_err()).count();
         if bad < arrived.envelopes.len() {
-            sent.heard(&arrived.to, &arrived.from);
+            sent.heard(&(arrived.to.clone(), arrived.from.clone()));
         }
         refused += bad;
         if loop_end.send(arrived).await.is_err() {

@@ -7,9 +7,9 @@ use super::flow::Flow;
 use super::handle::Handle;
 use super::queuer::Applied;
 use super::records::{ReadError, Records};
-use super::sent::{Row, Sent};
+use super::sent::{Pair, Sent};
 use lienthong_core::delivery::courier::Trouble;
-use lienthong_core::ids::AgencyId;
+use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::node::{Dispatch, Lane};
 use lienthong_core::record::StatementRecord;
 use lienthong_core::statement::Statement;
@@ -70,7 +70,7 @@ impl Waiting {
 struct Pack {
     bytes: PackBuilder,
     length: usize,
-    rows: Vec<Row>,
+    rows: Vec<LedgerIndex>,
 }
 
 impl Dispatcher {
@@ -97,9 +97,11 @@ impl Dispatcher {
                     let (link, handle, route) = (self.link.clone(), self.handle.clone(), route.clone());
                     let sent = self.sent.clone();
                     self.runtime.spawn(async move {
-                        let is_taken = send(&link, &handle, &sent, route, pack.bytes.finish()).await;
+                        let (from, to, lane) = route;
+                        let pair = (from, to);
+                        let is_taken = send(&link, &handle, &sent, &pair, lane, pack.bytes.finish()).await;
                         pass.answered(is_taken);
-                        sent.answered(pack.rows, is_taken);
+                        sent.answered(&pair, &pack.rows, is_taken);
                         drop(permit);
                     });
                 }
@@ -110,11 +112,11 @@ impl Dispatcher {
     /// Without resends of what has not even left yet, or only just: a slow line would carry nothing else.
     fn take(&self, (at, due): Due, waiting: &mut Waiting) {
         for dispatch in due {
-            let row = row(&dispatch);
-            if dispatch.attempts > 0 && self.sent.is_under_way(&row, at) {
+            let pair = pair(&dispatch);
+            if dispatch.attempts > 0 && self.sent.is_under_way(&pair, dispatch.statement, at) {
                 continue;
             }
-            self.sent.leave(row);
+            self.sent.leave(&pair, dispatch.statement);
             match dispatch.lane {
                 Lane::Answer => waiting.answers.push_back(dispatch),
                 Lane::Offer | Lane::Ctl => waiting.others.push_back(dispatch),
@@ -134,7 +136,7 @@ impl Dispatcher {
                 Ok(envelope) => envelope,
                 Err(error) => {
                     tracing::error!(%error, to = %dispatch.to, "a statement cannot be read to be sent");
-                    self.sent.answered(vec![row(&dispatch)], false);
+                    self.sent.answered(&pair(&dispatch), &[dispatch.statement], false);
                     continue;
                 }
             };
@@ -144,13 +146,13 @@ impl Dispatcher {
                 full.push(std::mem::take(pack));
                 if !pack.bytes.push(&envelope) {
                     tracing::error!(to = %dispatch.to, bytes = envelope.len(), "an envelope is above the limit");
-                    self.sent.answered(vec![row(&dispatch)], false);
+                    self.sent.answered(&pair(&dispatch), &[dispatch.statement], false);
                     continue;
                 }
             }
             taken += envelope.len();
             pack.length += envelope.len();
-            pack.rows.push(row(&dispatch));
+            pack.rows.push(dispatch.statement);
         }
         let finish = |(mut full, last): (Vec<Pack>, Pack)| {
             full.push(last);
@@ -198,8 +200,8 @@ impl Dispatcher {
     }
 }
 
-fn row(dispatch: &Dispatch) -> Row {
-    (dispatch.from.clone(), dispatch.statement, dispatch.to.clone())
+fn pair(dispatch: &Dispatch) -> Pair {
+    (dispatch.from.clone(), dispatch.to.clone())
 }
 
 /// Tells the loop each time the courier can be reached again. What waits then is not left to pauses of minutes.
@@ -219,7 +221,8 @@ async fn send(
     link: &Link,
     handle: &Handle,
     sent: &Sent,
-    (from, to, lane): Route,
+    pair: &Pair,
+    lane: Lane,
     pack: bytes::Bytes,
 ) -> bool {
     let lane = match lane {
@@ -227,11 +230,11 @@ async fn send(
         Lane::Answer => lienthong_link::Lane::Answer,
         Lane::Ctl => lienthong_link::Lane::Ctl,
     };
-    let trouble = match link.send(&from, &to, lane, pack).await {
+    let (from, to) = pair;
+    let trouble = match link.send(from, to, lane, pack).await {
         Ok(()) => {
-            let pair = (from, to);
-            let through = || Event::Through { agency: pair.0.clone(), peer: pair.1.clone() };
-            if sent.is_through_again(&pair) && handle.send(through()).is_err() {
+            let through = || Event::Through { agency: from.clone(), peer: to.clone() };
+            if sent.is_through_again(pair) && handle.send(through()).is_err() {
                 sent.refused(pair); // the loop is full: with the next one
             }
             return true;
@@ -247,8 +250,8 @@ async fn send(
             return false;
         }
     };
-    sent.refused((from.clone(), to.clone()));
+    sent.refused(pair);
     // Only a remark for operators: when the loop is full it is not missed.
-    let _ = handle.send(Event::Trouble { agency: from, peer: to, trouble });
+    let _ = handle.send(Event::Trouble { agency: from.clone(), peer: to.clone(), trouble });
     false
 }

@@ -29,7 +29,7 @@ pub(crate) struct Persisted {
     pub(crate) durable: Durable,
     /// Agencies with a batch in it, in order.
     pub(crate) agencies: Vec<AgencyId>,
-    /// Rows to write, and the ledger position they reflect.
+    /// Rows that say where the records are, and the ledger position that all rows of the commit reflect.
     pub(crate) rows: Vec<Change>,
     pub(crate) end: Position,
     pub(crate) physical_head: lienthong_core::ids::Digest,
@@ -95,9 +95,9 @@ fn persist(
     let mut new = Vec::new();
     let (mut agencies, mut rows) = (Vec::new(), Vec::new());
     for part in job.parts {
-        let mut records = part.batch.records;
+        let mut records = part.records;
         signers[&part.agency].sign_records(&mut records);
-        for (index, record) in (part.batch.first.0..).zip(records) {
+        for (index, record) in (part.first.0..).zip(records) {
             let encoded = encode_record(&record);
             new.push(NewRecord {
                 agency: part.agency.clone(),
@@ -109,7 +109,6 @@ fn persist(
             recent.keep(&part.agency, index, record);
         }
         agencies.push(part.agency);
-        rows.extend(part.rows);
     }
     let places: Vec<(AgencyId, u64)> = new.iter().map(|r| (r.agency.clone(), r.index.0)).collect();
     let appended = ledger.append(new).inspect_err(|error| {

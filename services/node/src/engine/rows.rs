@@ -14,6 +14,7 @@
 use crate::grpc::shape;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
+use lienthong_core::delivery::outbox::RowKey;
 use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
 use lienthong_core::node::Batch;
 use lienthong_core::record::{Origin, Record, StatementRecord};
@@ -22,7 +23,7 @@ use lienthong_proto::v1;
 use lienthong_store::Position;
 use lienthong_store::queues::{Change, Queues, QueuesError, Table};
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Length of a dossier's number, the end of its key.
 const NUMBER_BYTES: usize = 8;
@@ -79,22 +80,45 @@ pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Op
     }))
 }
 
-/// Rows a batch changes, for the state right after it.
-pub(crate) fn of_batch(state: &State, batch: &Batch) -> Vec<Change> {
-    let mut rows = Vec::new();
-    for (index, record) in (batch.first.0..).zip(&batch.records) {
-        rows.extend(event_row(state, index, record));
+/// What a batch changes, while its records are on their way to the disk.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    first: LedgerIndex,
+    /// Records that came from others: of these an officer may be told.
+    came: Vec<(u64, Record)>,
+    outbox: BTreeSet<RowKey>,
+    /// Tracks that it touched.
+    pub(crate) touched: BTreeSet<TrackId>,
+}
+
+impl Changed {
+    /// Takes the batch apart: the records go to the disk.
+    pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
+        let Batch { first, records, touched, rows: outbox } = batch;
+        let is_of_others =
+            |r: &Record| matches!(r, Record::Statement(r) if matches!(r.origin, Origin::Taken | Origin::Learned));
+        let came = (first.0..).zip(&records).filter(|(_, r)| is_of_others(r));
+        let came = came.map(|(index, record)| (index, record.clone())).collect();
+        (Self { first, came, outbox, touched }, first, records)
     }
-    for (index, to) in &batch.rows {
-        rows.push(match outbox_row(state, *index, to) {
-            Change::Put(table, key, value) if *index >= batch.first => Change::New(table, key, value),
-            other => other,
-        });
+
+    /// The rows, for the state right after the batch.
+    pub(crate) fn rows(&self, state: &State) -> Vec<Change> {
+        let mut rows = Vec::new();
+        for (index, record) in &self.came {
+            rows.extend(event_row(state, *index, record));
+        }
+        for (index, to) in &self.outbox {
+            rows.push(match outbox_row(state, *index, to) {
+                Change::Put(table, key, value) if *index >= self.first => Change::New(table, key, value),
+                other => other,
+            });
+        }
+        for id in &self.touched {
+            rows.extend(state.tracks.kept(id).map(|kept| dossier_row(state, id, &kept.read())));
+        }
+        rows
     }
-    for id in &batch.touched {
-        rows.extend(state.tracks.kept(id).map(|kept| dossier_row(state, id, &kept.read())));
-    }
-    rows
 }
 
 /// A row of the outbox, or its end.

@@ -2,7 +2,7 @@
 
 use super::admit::{self, Caps, Inboxes};
 use super::complaints::Complaints;
-use super::events::{Arrived, Done, Event, Level, Waiter};
+use super::events::{Arrived, Done, Event, Level, TransferKey, Waiter};
 use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
 use super::left::{LATER, Left};
 use super::outgoing::Due;
@@ -10,7 +10,9 @@ use super::persist::{Job, Persisted};
 use super::pressure::Pressure;
 use super::queuer::{Rows, ToQueues};
 use super::taking::Taken;
-use super::{Clock, Host, Hosts, recovery, rows};
+use super::rows::Changed;
+use super::{Clock, Host, Hosts, recovery};
+use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
@@ -238,43 +240,57 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends what was decided to the disk, unless an earlier commit is on its way.
+    /// Sends what was decided to the disk, unless an earlier commit is on its way. What it changes is worked out
+    /// meanwhile.
     fn commit(&mut self) -> Result<(), Fatal> {
         if self.committing.is_some() {
             return Ok(());
         }
         let now = self.clock.now();
-        let (mut parts, mut reached) = (Vec::new(), Vec::new());
+        let (mut parts, mut changes) = (Vec::new(), Vec::new());
         for (agency, host) in &mut self.hosts {
             let Some(batch) = host.node.batch(now) else { continue };
             recovery::look(agency, host, now.wall, &self.metrics);
-            let state = host.node.state();
-            let rows = rows::of_batch(state, &batch);
-            for (id, kept) in batch.touched.iter().filter_map(|id| Some((id, state.tracks.kept(id)?))) {
-                let track = &*kept.read();
-                if let Err(broken) = state.check_track(id, track) {
-                    tracing::error!(%agency, invariant = broken.invariant, what = broken.what, "an invariant is broken");
-                    self.metrics.invariant_broken(broken.invariant);
-                    debug_assert!(false, "{broken:?}");
-                }
-                let transfers = track.transfers.iter();
-                reached.extend(transfers.map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
-            }
-            let (agency, incarnation) = (agency.clone(), state.incarnation);
-            parts.push(Part { agency, incarnation, batch, rows });
+            let (changed, first, records) = Changed::of(batch);
+            changes.push((agency.clone(), changed));
+            let (agency, incarnation) = (agency.clone(), host.node.state().incarnation);
+            parts.push(Part { agency, incarnation, first, records });
         }
         let group = std::mem::take(&mut self.group);
         if parts.is_empty() {
             group.release();
             return Ok(());
         }
-        let records = parts.iter().map(|p: &Part| p.batch.records.len() as u64).sum();
+        let records = parts.iter().map(|p: &Part| p.records.len() as u64).sum();
         let frozen = self.snapshots.freeze(&self.hosts, records);
-        self.committing = Some(Committing { group, reached, frozen });
-        self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)
+        self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)?;
+        let (mut rows, mut reached) = (Vec::new(), Vec::new());
+        for (agency, changed) in changes {
+            let state = self.hosts[&agency].node.state();
+            rows.extend(changed.rows(state));
+            reached.extend(self.levels(&agency, state, &changed));
+        }
+        self.committing = Some(Committing { group, rows, reached, frozen });
+        Ok(())
     }
 
-    /// A commit is durable: now it may be spoken of.
+    /// Levels of the transfers of tracks that a batch touched, which are checked on the way.
+    fn levels(&self, agency: &AgencyId, state: &State, changed: &Changed) -> Vec<(TransferKey, Level)> {
+        let mut levels = Vec::new();
+        for (id, kept) in changed.touched.iter().filter_map(|id| Some((id, state.tracks.kept(id)?))) {
+            let track = &*kept.read();
+            if let Err(broken) = state.check_track(id, track) {
+                tracing::error!(%agency, invariant = broken.invariant, what = broken.what, "an invariant is broken");
+                self.metrics.invariant_broken(broken.invariant);
+                debug_assert!(false, "{broken:?}");
+            }
+            levels.extend(track.transfers.iter().map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
+        }
+        levels
+    }
+
+    /// A commit is durable: now it may be spoken of. The next one leaves after that, so that whoever is told can still be
+    /// in it: sent before, commits are smaller and everybody waits for more of them.
     async fn on_persisted(&mut self, persisted: Persisted) -> Result<(), Fatal> {
         self.commits += 1;
         crash_point(self.commits);
@@ -286,16 +302,18 @@ impl Engine {
                 out.extend(host.node.advance(now, &persisted.durable));
             }
         }
+        if let Some(states) = committing.frozen {
+            self.snapshots.save(states, &persisted);
+        }
         // An answer without records may find the ledger in a new segment; no row will follow that place.
         if persisted.records > 0 {
             self.durable.send_replace(persisted.end);
             self.metrics.commit(persisted.records, persisted.took);
         }
-        if let Some(states) = committing.frozen {
-            self.snapshots.save(states, &persisted);
-        }
-        if !persisted.rows.is_empty() {
-            let rows = Rows { changes: persisted.rows, mark: persisted.end };
+        let mut changes = committing.rows;
+        changes.extend(persisted.rows);
+        if !changes.is_empty() {
+            let rows = Rows { changes, mark: persisted.end };
             if !self.to_queues.send(rows).await {
                 return Err(Fatal::Queues);
             }
