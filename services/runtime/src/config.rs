@@ -165,7 +165,8 @@ pub enum LogFormat {
 pub struct TelemetryConfig {
     /// How log lines look.
     pub log_format: LogFormat,
-    /// A level, or a filter such as `info,lienthong_link=debug`.
+    /// A level, or a filter such as `info,lienthong_link=debug`. Libraries log `info` at the most: below that they print
+    /// what they carry, which is people's data.
     pub log_level: String,
     /// OTLP/gRPC collector, `http://host:port`. Without it nothing is exported.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,9 @@
 //! Logs, traces and metrics of the process: set up once at start, flushed once at the end.
 //!
-//! Logs go to standard error. Spans and metrics go over OTLP/gRPC when an endpoint is configured. Only spans of our own
-//! crates are exported, whatever the log level: a collector never sees what a library puts into its spans, and the export
-//! does not trace itself.
+//! Logs go to standard error; what libraries say below `info` is left out whatever the filter says, for they print what they
+//! carry, and nobody vouches for them: the courier's client shows whole envelopes. Spans and metrics go over OTLP/gRPC when
+//! an endpoint is configured. Only spans of our own crates are exported, whatever the log level: a collector never sees what
+//! a library puts into its spans, and the export does not trace itself.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -84,6 +85,8 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
     })?;
     let guard = providers(config, identity)?;
     let ours = filter_fn(|meta| meta.target().starts_with(SCOPE)).and(LevelFilter::INFO);
+    let vouched_for =
+        filter_fn(|meta| meta.target().starts_with(SCOPE) || *meta.level() <= tracing::Level::INFO);
     let traces = tracing_opentelemetry::layer()
         .with_tracer(guard.traces.tracer(SCOPE))
         .with_location(false)
@@ -99,7 +102,7 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
     };
     tracing_subscriber::registry()
         .with(traces)
-        .with(logs.with_filter(log_filter))
+        .with(logs.with_filter(log_filter.and(vouched_for)))
         .try_init()
         .map_err(|error| TelemetryError::AlreadyInitialised(error.to_string()))?;
     if let Some(metrics) = &guard.metrics {
