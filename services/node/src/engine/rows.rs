@@ -95,8 +95,7 @@ impl Changed {
     /// Takes the batch apart: the records go to the disk.
     pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
         let Batch { first, records, touched, rows: outbox } = batch;
-        let is_of_others =
-            |r: &Record| matches!(r, Record::Statement(r) if matches!(r.origin, Origin::Taken | Origin::Learned));
+        let is_of_others = |r: &Record| matches!(r, Record::Statement(r) if matches!(r.origin, Origin::Taken | Origin::Learned));
         let came = (first.0..).zip(&records).filter(|(_, r)| is_of_others(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
         (Self { first, came, outbox, touched }, first, records)

@@ -223,10 +223,7 @@ mod tests {
         sent.heard(&pair("b", "a"));
         sent.forget();
         assert!(!sent.under_way(1, now + GRACE * 2), "it knocks: another was heard");
-        assert!(
-            sent.under_way(1, now + GRACE * 2),
-            "heard before it was taken: it may be away since"
-        );
+        assert!(sent.under_way(1, now + GRACE * 2), "heard before it was taken: it may be away since");
         hear(&sent);
         assert!(!sent.under_way(1, Instant::now() + GRACE), "it is there, and did not answer");
     }
