@@ -165,3 +165,93 @@ async fn a_recovery_ends_without_the_agency_that_is_retired() {
         assert!(said.contains("SOUND"), "{said}");
     }
 }
+
+/// The trail over the SUCCEED verifies from both ledgers, and the control sheet tells of it.
+async fn proved_taken_over(province: &mut Province, dir: &Path, id: &str) {
+    let directory = province.directory_file();
+    for agency in ["a", "c"] {
+        let (desk, url) = (province.desk(agency), province.node(agency).url());
+        let file = dir.join(format!("{agency}.evidence"));
+        std::fs::write(&file, desk.export("export", id).await.unwrap()).unwrap();
+        let args = ["--json", "trail", "verify", text(&file), "--directory", text(&directory)];
+        let verdict: serde_json::Value = serde_json::from_str(&well(&args)).unwrap();
+        assert_eq!(verdict["custodian_now"], "c", "{agency}: {verdict}");
+        let sheet = well(&["dossier", "--node", &url, "trail", id, "--as", agency]);
+        assert!(sheet.contains("Kế thừa:") && sheet.contains("Tiếp nhận theo quyết định"), "{sheet}");
+    }
+}
+
+/// B is merged into C: what A handed to it, and what C had given it back before, is C's, with content, code and date.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_merged_agency_held_is_its_successors() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(broker) = broker(dir.path()).await else { return };
+    let mut province = Province::lay_out(&broker.url(), &[&["a"], &["b"], &["c"]]);
+    province.start().await;
+    let (a, b, c) = (province.desk("a"), province.desk("b"), province.desk("c"));
+    let mut held = Vec::new();
+    for n in 0..5 {
+        let id = a.submit(&format!("in-{n}"), format!("hồ sơ {n}").as_bytes()).await.unwrap().dossier_id;
+        a.offer_until(&format!("to-b-{n}"), &id, "b", v1::AckLevel::Received, 30_000).await.unwrap();
+        b.accept(&format!("by-b-{n}"), &id).await.unwrap();
+        a.until(&id, v1::Phase::Gone).await;
+        held.push(id);
+    }
+    // One went on to C before, one lies in C's inbox, and one that C never heard of is with B alone.
+    let (gone_on, in_inbox) = (held.remove(0), held.remove(0));
+    b.offer_until("on-0", &gone_on, "c", v1::AckLevel::Received, 30_000).await.unwrap();
+    c.accept("by-c-0", &gone_on).await.unwrap();
+    b.offer_until("on-1", &in_inbox, "c", v1::AckLevel::Received, 30_000).await.unwrap();
+    b.until(&gone_on, v1::Phase::Gone).await;
+    let mut before = Vec::new();
+    for id in &held {
+        before.push(a.get(id).await.unwrap());
+    }
+    province.node("b").kill().await;
+
+    let (act, url) = (sign(&province, "b", "c"), province.node("a").url());
+    well(&["authority", "apply", text(&act), "--node", &url]);
+    for (n, id) in held.iter().enumerate() {
+        let taken = eventually(BOUND, "c has taken over what b held", async || {
+            c.get(id).await.ok().filter(|d| d.phase() == v1::Phase::Held)
+        })
+        .await;
+        assert_eq!((taken.custodian.as_str(), taken.received_at_agency.as_str()), ("c", "a"));
+        assert_eq!((&taken.code, taken.due_at_ms), (&before[n].code, before[n].due_at_ms));
+        let content = c.content(id).await.unwrap().unwrap();
+        assert!(content.data.ends_with(format!("hồ sơ {}", n + 2).as_bytes()), "the content came with it");
+    }
+    // Its officers find it in the inbox and in the list; the one that B had offered to C is still C's to sign.
+    let events = c.inbox().await.unwrap();
+    let of =
+        |id: &str| events.iter().filter(|e| e.dossier_id == id).map(v1::InboxEvent::kind).collect::<Vec<_>>();
+    assert!(held.iter().all(|id| of(id) == [v1::InboxEventKind::Succeeded]), "{events:?}");
+    let shown = well(&["dossier", "--node", &province.node("c").url(), "inbox", "--as", "c"]);
+    assert!(shown.contains("SUCCEEDED"), "{shown}");
+    let listed = c.list().await.unwrap();
+    assert!(held.iter().all(|id| listed.iter().any(|d| d.id == *id && d.phase() == v1::Phase::Held)));
+    assert_eq!(c.get(&in_inbox).await.unwrap().phase(), v1::Phase::Inbox);
+    c.accept("by-c-1", &in_inbox).await.unwrap();
+    assert_eq!(c.get(&gone_on).await.unwrap().phase(), v1::Phase::Held);
+
+    // The place of receipt knows who has it, and both ledgers prove it offline.
+    let first = held[0].clone();
+    let known = eventually(BOUND, "a knows that c has it", async || {
+        a.get(&first).await.ok().filter(|d| d.custodian == "c")
+    })
+    .await;
+    assert_eq!(known.phase(), v1::Phase::Gone);
+    proved_taken_over(&mut province, dir.path(), &first).await;
+    c.complete("done", &first).await.unwrap();
+    c.return_result("returned", &first).await.unwrap();
+    a.until(&first, v1::Phase::Closed).await;
+    let told = everybody_knows(&mut province, "c", "b").await;
+    assert_eq!((told.left, told.unanswered), (0, Vec::new()), "nothing is left, and nobody is waited for");
+    let directory = province.directory_file();
+    province.stop().await;
+    for agency in ["a", "c"] {
+        let data = province.node(agency).data.clone();
+        let said = well(&["ledger", "verify", text(&data), "--directory", text(&directory)]);
+        assert!(said.contains("SOUND"), "{said}");
+    }
+}

@@ -12,6 +12,7 @@
 //! | does not wait for B in a recovery, as soon as every other peer knows the act too (R2) | `recovery::asking` |
 //! | passes the act on until each peer has said that it is durable there | [`telling`] |
 //! | takes back what it had offered to B and B never accepted | [`reclaim`] |
+//! | takes over what B held, where the act that stands names it | [`succeed`], [`collecting`] |
 //! | does nothing itself any more, where it is B | `custody::command`, `node` |
 //!
 //! That a peer knows an act counts from its word on, and until it begins to recover: who was put back from an old copy may
@@ -20,7 +21,9 @@
 //! A retired agency whose node still runs and never hears of it holds what it holds, and nobody takes any of it: one
 //! custodian among those who are not retired is all that can be promised then. Switch the node off before the act is made.
 
+pub mod collecting;
 pub mod reclaim;
+pub mod succeed;
 pub mod telling;
 
 use crate::custody::state::State;

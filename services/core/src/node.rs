@@ -10,6 +10,7 @@
 //! | [`Node::check`] | every invariant one agency can check on itself |
 
 mod acts;
+mod estate;
 mod input;
 mod output;
 mod quarantine;
@@ -20,6 +21,7 @@ pub use input::{Answer, Input, Now};
 pub use output::{Batch, Dispatch, Lane};
 pub use recovering::Recovered;
 
+use crate::authority::collecting::Collecting;
 use crate::authority::reclaim::Seeking;
 use crate::authority::telling::Telling;
 use crate::codec::Codec;
@@ -66,6 +68,8 @@ pub struct Node<C> {
     gifts: VecDeque<(AgencyId, Gift)>,
     telling: Telling,
     seeking: Seeking,
+    collecting: Collecting,
+    told: BTreeMap<AgencyId, estate::Told>,
 }
 
 /// Decided and not yet handed over for persisting.
@@ -136,6 +140,8 @@ impl<C: Codec> Node<C> {
             gifts: VecDeque::new(),
             telling: Telling::default(),
             seeking: Seeking::default(),
+            collecting: Collecting::default(),
+            told: BTreeMap::new(),
         }
     }
 
@@ -442,6 +448,7 @@ impl<C: Codec> Node<C> {
         let certificate = match (before, row.kind) {
             (Some(sid), _) => self.state.certificate_to(track, &sid)?,
             (None, Kind::Reclaim) => self.state.acts_of(track),
+            (None, Kind::Succeed) => self.state.certificate_to(track, &entry.prev?)?,
             (None, _) => Vec::new(),
         };
         let content = track.content.filter(|_| is_offer_to_receiver);

@@ -17,6 +17,7 @@
 pub mod apply;
 pub mod asking;
 pub mod giving;
+pub mod pool;
 
 use crate::authority::Acts;
 use crate::custody::state::State;
@@ -91,6 +92,30 @@ pub enum Word {
         /// The SEEK.
         seek: Sid,
     },
+    /// "What is there of the dossiers that agencies held whom I succeed?" ([`crate::authority::succeed`])
+    Estate(Estate),
+    /// One such dossier, with its statements as the certificate beside it.
+    Left(Left),
+}
+
+/// One part of a successor's question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estate {
+    /// Every act that the asker knows; they lie beside it. Who knows others too does not answer.
+    pub acts: Vec<Sid>,
+    /// What the asker has of it: each track with what the asked agency gave of it before.
+    pub ask: Ask,
+}
+
+/// One answer to a successor's question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Which answer it is.
+    pub given: Given,
+    /// The track lies in the inbox of the answering agency, which may still sign for it.
+    pub undecided: bool,
+    /// As far as is known there, somebody holds it who is none of those whom the asker succeeds.
+    pub moved_on: bool,
 }
 
 /// One part of a question.

@@ -2,6 +2,7 @@
 
 use crate::authority::Retire;
 use crate::authority::reclaim::Reclaim;
+use crate::authority::succeed::Succeed;
 use crate::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, Sid, Tid, TrackId, WallMs};
 use crate::recovery::Word;
 use alloc::string::String;
@@ -128,6 +129,9 @@ pub enum RefusalCause {
     Policy,
     /// The receiver is retired and accepted nothing: its giver took it back. Never in a REFUSE: the RECLAIM says it.
     Reclaimed,
+    /// Giver and receiver will not settle it, for the giver is retired: its successor took the track over. Never in a REFUSE: the
+    /// SUCCEED says it.
+    Succeeded,
 }
 
 /// How the work on a dossier ended.
@@ -177,6 +181,8 @@ pub enum Body {
     Retire(Retire),
     /// The giver takes back what a retired receiver never accepted.
     Reclaim(Reclaim),
+    /// The successor of a retired custodian takes the track over.
+    Succeed(Succeed),
 }
 
 /// Body of an intake.
@@ -341,6 +347,7 @@ pub enum Kind {
     Recovery,
     Retire,
     Reclaim,
+    Succeed,
 }
 
 impl Body {
@@ -361,6 +368,7 @@ impl Body {
             Body::Recovery(_) => Kind::Recovery,
             Body::Retire(_) => Kind::Retire,
             Body::Reclaim(_) => Kind::Reclaim,
+            Body::Succeed(_) => Kind::Succeed,
         }
     }
 
@@ -372,6 +380,7 @@ impl Body {
             Body::Accept(b) => Some(b.tid),
             Body::Refuse(b) => Some(b.tid),
             Body::Reclaim(b) => Some(b.tid),
+            Body::Succeed(b) => Some(b.prev),
             Body::Completed(b) => Some(b.prev),
             Body::Returned(b) => Some(b.prev),
             Body::Intake(_)
@@ -401,6 +410,7 @@ impl Statement {
             Body::Refuse(b) => Some(b.track),
             Body::Cancel(b) => Some(b.track),
             Body::Reclaim(b) => Some(b.track),
+            Body::Succeed(b) => Some(b.track),
             Body::Completed(b) => Some(b.track),
             Body::Returned(b) => Some(b.track),
             Body::Received(_)
@@ -414,7 +424,7 @@ impl Statement {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Intake,
         Kind::Note,
         Kind::Offer,
@@ -429,6 +439,7 @@ impl Kind {
         Kind::Recovery,
         Kind::Retire,
         Kind::Reclaim,
+        Kind::Succeed,
     ];
 
     /// The word used in type names, metrics and screens.
@@ -448,6 +459,7 @@ impl Kind {
             Kind::Recovery => "recovery",
             Kind::Retire => "retire",
             Kind::Reclaim => "reclaim",
+            Kind::Succeed => "succeed",
         }
     }
 }

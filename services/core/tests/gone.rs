@@ -6,6 +6,7 @@
 mod schedule;
 mod world;
 
+use lienthong_core::custody::track::Transfer;
 use lienthong_core::node::Input;
 use lienthong_core::record::{Origin, Record};
 use lienthong_core::statement::{Body, RefusalCause};
@@ -27,6 +28,8 @@ struct Tally {
     late: usize,
     lost_with_it: usize,
     over_a_reclaim: usize,
+    succeeded: usize,
+    in_place_of_a_decision: usize,
 }
 
 impl Tally {
@@ -36,6 +39,13 @@ impl Tally {
         for name in &NAMES[..GONE] {
             let state = run.world.state(&id(name));
             let tracks: Vec<_> = state.tracks.iter().map(|(_, kept)| kept.read().into_owned()).collect();
+            let made = |r: &&Record| matches!(r, Record::Statement(s) if s.origin == Origin::Made && matches!(s.statement.body, Body::Succeed(_)));
+            self.succeeded += run.world.at(&id(name)).ledger.iter().filter(made).count();
+            let from_it = |t: &&Transfer| t.from == gone;
+            let decided = tracks.iter().flat_map(|t| t.transfers.values()).filter(from_it);
+            let in_place =
+                |t: &&Transfer| t.outcome.is_some_and(|o| o.refused == Some(RefusalCause::Succeeded));
+            self.in_place_of_a_decision += decided.filter(in_place).count();
             for transfer in tracks.iter().flat_map(|t| t.transfers.values()) {
                 let mine = transfer.from == state.me && transfer.to == gone;
                 match transfer.outcome.map(|o| o.refused) {
@@ -70,13 +80,30 @@ fn without_it() -> impl Strategy<Value = Event> {
     })
 }
 
+/// The dossiers of some runs are with it at the beginning: what it holds is what the run is about.
+fn handed_to_it(t: usize) -> [Event; 4] {
+    [Event::Submit(t), Event::Offer(t, GONE), Event::Settle, Event::Accept(t)]
+}
+
 /// What happens before it is gone, before anybody knows, who is told first, and what happens then.
 type Course = (Vec<Event>, Vec<Event>, usize, Vec<Event>);
 
 #[test]
 fn whoever_is_gone_leaves_one_custodian_of_everything_else() {
     let tally = RefCell::new(Tally::default());
-    let any = || prop::collection::vec(event(), 10..70);
+    let any = || {
+        (prop::collection::vec(any::<bool>(), 2), prop::collection::vec(event(), 10..70)).prop_map(
+            |(to_it, rest)| {
+                to_it
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(_, to_it)| *to_it)
+                    .flat_map(|(t, _)| handed_to_it(t))
+                    .chain(rest)
+                    .collect()
+            },
+        )
+    };
     let rest = || prop::collection::vec(without_it(), 0..40);
     let schedule = (any(), rest(), 0..GONE, rest());
     let mut config = Config { max_shrink_iters: 4_000, failure_persistence: None, ..Config::default() };
@@ -111,6 +138,13 @@ fn whoever_is_gone_leaves_one_custodian_of_everything_else() {
     }
     let tally = tally.into_inner();
     println!("{tally:?}");
-    let seen = [tally.reclaimed, tally.found, tally.late, tally.over_a_reclaim];
+    let seen = [
+        tally.reclaimed,
+        tally.found,
+        tally.late,
+        tally.over_a_reclaim,
+        tally.succeeded,
+        tally.in_place_of_a_decision,
+    ];
     assert!(seen.iter().all(|n| *n > 0), "L2: the run proves nothing: {tally:?}");
 }

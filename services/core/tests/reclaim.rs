@@ -6,23 +6,12 @@ mod world;
 use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::custody::spine::{Break, Walk};
 use lienthong_core::custody::track::Phase;
-use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
+use lienthong_core::ids::{Digest, Hop, TrackId};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
-use lienthong_core::record::Record;
 use lienthong_core::statement::{Body, Kind};
-use world::World;
-use world::gone::{copy, give, hand, intercept, phase, rest, restore, retire, sign, submit, world};
+use world::gone::{copy, give, hand, intercept, kept, phase, rest, restore, retire, sign, submit, world};
 use world::people::offer;
-
-/// How many statements of a kind an agency has on its disk.
-fn kept(world: &World, who: &AgencyId, kind: Kind) -> usize {
-    let statements = world.at(who).ledger.iter().filter_map(|record| match record {
-        Record::Statement(record) => Some(record.statement.body.kind()),
-        _ => None,
-    });
-    statements.filter(|k| *k == kind).count()
-}
 
 #[test]
 fn a_restart_in_between_asks_anew() {

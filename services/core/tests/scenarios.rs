@@ -343,6 +343,7 @@ fn decision(track: &Track) -> &'static str {
         Some(Some(RefusalCause::Recalled)) => "recalled",
         Some(Some(RefusalCause::Policy)) => "forbidden",
         Some(Some(RefusalCause::Reclaimed)) => "reclaimed",
+        Some(Some(RefusalCause::Succeeded)) => "succeeded",
     }
 }
 

@@ -159,6 +159,13 @@ pub(crate) fn print(retired: &[RetiredAgency]) {
             ("Quyết định / act", one.statement_id.clone()),
             ("Các nơi / peers", unheard),
         ]);
+        if !one.unanswered.is_empty() {
+            let waits = some(&one.unanswered);
+            lines(&[("Kế thừa chờ trả lời của / its successor waits for", waits)]);
+        }
+        if one.left > 0 {
+            lines(&[("Hồ sơ chưa tiếp nhận / dossiers left", one.left.to_string())]);
+        }
     }
 }
 

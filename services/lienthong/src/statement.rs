@@ -2,7 +2,7 @@
 
 use lienthong_core::statement::Kind;
 use lienthong_proto::v1::{
-    Accept, Cancel, Completed, Intake, Note, Offer, Reclaim, Refuse, Returned, SignedStatement,
+    Accept, Cancel, Completed, Intake, Note, Offer, Reclaim, Refuse, Returned, SignedStatement, Succeed,
 };
 use lienthong_wire::statement::kind_of;
 use prost::Message;
@@ -17,6 +17,7 @@ pub(crate) enum Body {
     Refuse(Refuse),
     Cancel(Cancel),
     Reclaim(Reclaim),
+    Succeed(Succeed),
     Completed(Completed),
     Returned(Returned),
     /// Said by nodes to each other: received, acknowledged, attested. It moves nothing.
@@ -34,6 +35,7 @@ pub(crate) fn read(statement: &SignedStatement) -> Option<Body> {
         Kind::Refuse => Body::Refuse(Refuse::decode(bytes).ok()?),
         Kind::Cancel => Body::Cancel(Cancel::decode(bytes).ok()?),
         Kind::Reclaim => Body::Reclaim(Reclaim::decode(bytes).ok()?),
+        Kind::Succeed => Body::Succeed(Succeed::decode(bytes).ok()?),
         Kind::Completed => Body::Completed(Completed::decode(bytes).ok()?),
         Kind::Returned => Body::Returned(Returned::decode(bytes).ok()?),
         Kind::Received | Kind::Ack | Kind::Checkpoint | Kind::Recovery | Kind::Retire => Body::Beside,

@@ -64,6 +64,7 @@ pub(crate) fn outcome(outcome: HandOffOutcome) -> &'static str {
         HandOffOutcome::Accepted => "đã tiếp nhận (ACCEPTED)",
         HandOffOutcome::Refused => "bị từ chối (REFUSED)",
         HandOffOutcome::Recalled => "đã lấy lại (RECALLED)",
+        HandOffOutcome::Succeeded => "bên giao chấm dứt hoạt động, cơ quan kế thừa tiếp nhận (SUCCEEDED)",
         HandOffOutcome::Reclaimed => "đã nhận lại, bên nhận chấm dứt hoạt động (RECLAIMED)",
     }
 }
@@ -87,6 +88,7 @@ pub(crate) fn event(kind: InboxEventKind) -> &'static str {
         InboxEventKind::Accepted => "bên nhận đã ký nhận (ACCEPTED)",
         InboxEventKind::Refused => "trở lại bên giao (REFUSED)",
         InboxEventKind::Recalled => "bên giao xin lấy lại (RECALLED)",
+        InboxEventKind::Succeeded => "kế thừa của cơ quan đã chấm dứt hoạt động (SUCCEEDED)",
         InboxEventKind::Followed => "tin về hồ sơ đã tiếp nhận (FOLLOWED)",
     }
 }

@@ -92,9 +92,15 @@ impl Cast {
     /// The act that retires an agency: the same whenever it is asked for.
     pub fn act(&self, n: usize) -> Arc<Statement> {
         let (agency, why) = (self.ids[n].clone(), "giải thể".into());
-        let retire = Retire { agency, successor: None, why };
+        let successor = Some(self.ids[self.successor(n)].clone());
+        let retire = Retire { agency, successor, why };
         let (key, authority) = (self.authority.clone(), self.file.authority.id.clone());
         Arc::new(act::sign(key, authority, self.file.epoch, WallMs(0), retire))
+    }
+
+    /// Whom the act about an agency names.
+    pub fn successor(&self, n: usize) -> usize {
+        (n + 1) % self.ids.len()
     }
 
     /// The number of an agency.

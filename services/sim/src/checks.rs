@@ -10,7 +10,7 @@ use lienthong_core::custody::transfers::Transfers;
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{Tid, TrackId};
 use lienthong_core::limits;
-use lienthong_core::statement::RefusalCause;
+use lienthong_core::statement::{Kind, RefusalCause};
 
 impl World {
     /// Checks what changed at an agency since it was last checked, and every dossier that this may concern.
@@ -118,6 +118,12 @@ impl World {
 
     /// Whether an agency accepted the open offer, which its disk does not say yet.
     fn takes_over(&self, place: &Place, track: &TrackId, custody: &Custody) -> bool {
+        if self.is_gone(&custody.custodian) {
+            let known = place.state().track(track);
+            let succeeds =
+                |t: &Track| t.entries.iter().any(|e| e.kind == Kind::Succeed && e.maker == place.id);
+            return known.is_some_and(succeeds);
+        }
         let Some(tid) = custody.open else { return false };
         let transfer = place.state().track(track).and_then(|t| t.transfers.get(&tid));
         transfer.is_some_and(|t| t.to == place.id && t.outcome.is_some_and(|o| o.accepted()))

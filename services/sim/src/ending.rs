@@ -26,6 +26,7 @@ impl World {
         self.at_rest()?;
         self.decide_all()?;
         self.count_what_it_left();
+        self.nothing_is_left()?;
         for place in self.places.iter().filter(|p| !p.gone) {
             let left = place.state().outbox.rows().filter(|((_, to), _)| !self.is_gone(to)).count();
             holds(left == 0, "L1", || format!("{left} rows wait at {} for ever", place.id))?;

@@ -179,6 +179,9 @@ impl World {
             (Body::Accept(b), Origin::Made) => (b.tid, None),
             (Body::Refuse(b), Origin::Made) => (b.tid, Some(b.cause)),
             (Body::Reclaim(b), Origin::Made) => (b.tid, Some(RefusalCause::Reclaimed)),
+            (Body::Succeed(_), Origin::Made) => {
+                return self.tally.outcome("dossier of a retired agency taken over");
+            }
             (Body::Returned(_), Origin::Made) => return self.tally.outcome("dossier closed"),
             (Body::Intake(_), Origin::Made) => return self.tally.outcome("dossier taken in"),
             _ => return,
@@ -192,6 +195,7 @@ impl World {
             (Some(RefusalCause::Officer), true) => "hop refused while recalled",
             (Some(RefusalCause::Recalled), _) => "recall won",
             (Some(RefusalCause::Policy), _) => "hop refused by the directory",
+            (Some(RefusalCause::Succeeded), _) => "offer of a retired agency that came to nobody",
             (Some(RefusalCause::Reclaimed), _) => "hop reclaimed from a retired agency",
         };
         if refused == Some(RefusalCause::Recalled) && !self.arrived(id, &tid) {

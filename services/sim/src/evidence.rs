@@ -9,6 +9,7 @@ use crate::world::World;
 use lienthong_core::custody::command::Act;
 use lienthong_core::ids::{AgencyId, Digest, Head, LedgerIndex, TrackId};
 use lienthong_core::node::Answer;
+use lienthong_core::statement::RefusalCause;
 use lienthong_wire::chain::payload_hash;
 use lienthong_wire::evidence::{EvidenceBuilder, Outcome, Verdict, verify};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +58,9 @@ impl World {
         let mut parties: BTreeSet<AgencyId> = hops.iter().map(|h| h.from.clone()).collect();
         parties.insert(custody.origin.clone());
         parties.insert(custody.custodian.clone());
-        parties.extend(hops.iter().filter(|h| h.decision.is_some()).map(|h| h.to.clone()));
+        // An offer that its giver's successor followed came to nobody.
+        let came = |h: &&Handed| h.decision.is_some_and(|(_, d)| d != Some(RefusalCause::Succeeded));
+        parties.extend(hops.iter().filter(came).map(|h| h.to.clone()));
         parties.retain(|party| !self.is_gone(party));
         let mut verdicts: BTreeMap<AgencyId, Verdict> = BTreeMap::new();
         for party in &parties {

@@ -78,6 +78,27 @@ impl World {
         held || of.into_iter().any(|h| self.is_gone(&h.from) || self.is_gone(&h.to))
     }
 
+    /// What it held as far as anybody knows is its successor's, unless a part of its past is lost everywhere.
+    pub(crate) fn nothing_is_left(&mut self) -> Sound {
+        let Some(gone) = self.gone else { return Ok(()) };
+        let place = &self.places[self.cast.successor(gone)];
+        let Some(node) = place.node.as_ref() else { return Ok(()) };
+        let estate = node.state().memory.acts.left_to(&place.id);
+        let left: Vec<_> = node.state().held_by(&estate).collect();
+        for (track, known) in left {
+            let lost = known.floats() || node.collecting().doubts(&track);
+            let signed = self.truth.dossiers.get(&track).is_some_and(|c| !self.is_gone(&c.custodian));
+            holds(lost || signed, "L1", || format!("{} has not taken over {track:?}", place.id))?;
+            let what = if signed {
+                "dossier of the one who is gone, left to whom it was offered"
+            } else {
+                "dossier of the one who is gone, with a part of its past lost"
+            };
+            self.tally.outcome(what);
+        }
+        Ok(())
+    }
+
     /// Offers to it that came back, and those of which somebody had its acceptance, or a sign of it.
     pub(crate) fn count_what_it_left(&mut self) {
         for place in self.places.iter().filter(|p| !p.gone) {

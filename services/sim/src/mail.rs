@@ -212,6 +212,7 @@ impl World {
             | Body::Refuse(_)
             | Body::Completed(_)
             | Body::Returned(_)
+            | Body::Succeed(_)
             | Body::Checkpoint { .. } => self.truth.has(me, &statement.sid()),
             Body::Recovery(_) | Body::Retire(_) => true,
         }

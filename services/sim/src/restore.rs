@@ -242,6 +242,7 @@ fn decision(
         Body::Accept(_) => Some((s.sid(), None)),
         Body::Refuse(b) => Some((s.sid(), Some(b.cause))),
         Body::Reclaim(_) => Some((s.sid(), Some(lienthong_core::statement::RefusalCause::Reclaimed))),
+        Body::Succeed(_) => Some((s.sid(), Some(lienthong_core::statement::RefusalCause::Succeeded))),
         _ => None,
     })
 }

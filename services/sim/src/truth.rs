@@ -3,6 +3,7 @@
 //! It knows nothing of the core's state. What it holds for impossible is a violation, whoever believes otherwise.
 
 use crate::violation::{Sound, holds, some};
+use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::ids::{AgencyId, Digest, Incarnation, Sid, Tid, TrackId};
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Body, Commitment, RefusalCause, Statement};
@@ -141,6 +142,7 @@ impl Truth {
             Body::Accept(b) => self.decided(me, statement, b.tid, None),
             Body::Refuse(b) => self.decided(me, statement, b.tid, Some(b.cause)),
             Body::Reclaim(b) => self.decided(me, statement, b.tid, Some(RefusalCause::Reclaimed)),
+            Body::Succeed(b) => self.succeeded(me, statement.sid(), b),
             Body::Cancel(b) => {
                 let handed = self.offers.get_mut(&b.tid).filter(|h| h.from == *me);
                 let handed = some(handed, "I1", || format!("{me} recalls what it did not offer"))?;
@@ -227,6 +229,21 @@ impl Truth {
             custody.custodian = me.clone();
         }
         Ok(())
+    }
+
+    /// What a retired agency had is its successor's, behind the last of it that is left, and only once.
+    fn succeeded(&mut self, me: &AgencyId, sid: Sid, b: &Succeed) -> Sound {
+        let custody = some(self.dossiers.get_mut(&b.track), "I2", || "a succession to no dossier")?;
+        let right = custody.tip == b.prev && !custody.closed && custody.hop == b.hop.0;
+        holds(right, "I1", || format!("{me} takes over what {} has, in its middle", custody.custodian))?;
+        if let Some(handed) = custody.open.and_then(|tid| self.offers.get_mut(&tid)) {
+            handed.decision = Some((sid, Some(RefusalCause::Succeeded)));
+        }
+        (custody.open, custody.tip, custody.length) = (None, sid, custody.length + 1);
+        let before = core::mem::replace(&mut custody.custodian, me.clone());
+        holds(self.disks.get(&before).is_none_or(BTreeSet::is_empty), "I1", || {
+            format!("{me} takes over from {before}, who is not gone")
+        })
     }
 
     /// What an agency did in the time it has forgotten, it may do again.

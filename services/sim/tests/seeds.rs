@@ -66,7 +66,7 @@ fn enough(tally: &Tally, seeds: u64) {
 }
 
 /// One agency is gone for good in the middle, and the authority retires it later: what it was offered comes back or is
-/// found with others, and no two of the others hold one dossier.
+/// found with others, what it held is its successor's, and no two of the others hold one dossier.
 #[test]
 fn an_agency_is_gone_for_good() {
     let (seeds, mut tally) = (0..60, Tally::default());
@@ -82,6 +82,8 @@ fn an_agency_is_gone_for_good() {
         (Kind::Action, "act of the authority", 50),
         (Kind::Outcome, "hop reclaimed from a retired agency", 20),
         (Kind::Outcome, "envelope of a retired agency refused", 1),
+        (Kind::Outcome, "dossier of a retired agency taken over", 50),
+        (Kind::Outcome, "dossier of the one who is gone, left to whom it was offered", 5),
         (Kind::Outcome, "recovery finished", 5),
     ] {
         assert!(tally.of(kind, name) >= least, "L2: {name}: {}", tally.of(kind, name));

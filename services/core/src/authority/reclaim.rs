@@ -86,6 +86,11 @@ impl Seeking {
         }
     }
 
+    /// Whether nothing is asked, and nothing is to be.
+    pub fn is_idle(&self) -> bool {
+        self.fresh.is_empty() && self.parts.is_empty()
+    }
+
     /// Forgets everything: after a recovery it begins anew.
     pub fn forget(&mut self) {
         *self = Self::default();
@@ -235,10 +240,24 @@ impl State {
 
     /// Acts without which nobody takes the spine of a track.
     pub fn acts_of(&self, track: &Track) -> Vec<LedgerIndex> {
+        let on_an_act = |e: &&Entry| matches!(e.kind, Kind::Reclaim | Kind::Succeed);
+        if !track.entries.iter().any(|e| on_an_act(&e)) {
+            return Vec::new();
+        }
         let reclaimed = track.entries.iter().filter(|e| e.kind == Kind::Reclaim).filter_map(|e| e.prev);
         let receivers: BTreeSet<&AgencyId> =
             reclaimed.filter_map(|tid| track.transfers.get(&tid)).map(|t| &t.to).collect();
-        let acts = self.memory.acts.0.values().filter(|act| receivers.contains(&act.agency));
+        let makers = |succeed: bool| {
+            let all = track.entries.iter().filter(move |e| !succeed || e.kind == Kind::Succeed);
+            all.map(|e| &e.maker).collect::<BTreeSet<_>>()
+        };
+        // Whoever held a track made a statement by which it came to hold it.
+        let (held, successors) = (makers(false), makers(true));
+        let acts = self.memory.acts.0.values().filter(|act| {
+            let left =
+                held.contains(&act.agency) && act.successor.as_ref().is_some_and(|s| successors.contains(s));
+            left || receivers.contains(&act.agency)
+        });
         acts.map(|act| act.index).collect()
     }
 

@@ -55,6 +55,7 @@ impl State {
             | Body::Refuse(_)
             | Body::Cancel(_)
             | Body::Reclaim(_)
+            | Body::Succeed(_)
             | Body::Completed(_)
             | Body::Returned(_) => self.apply_to_track(index, record),
         }
@@ -124,6 +125,7 @@ impl State {
             Body::Reclaim(reclaim) => {
                 self.apply_outcome(index, id, statement, reclaim.tid, Some(RefusalCause::Reclaimed));
             }
+            Body::Succeed(succeed) => self.apply_succeed(index, id, statement, succeed.prev),
             Body::Cancel(cancel) => self.apply_cancel(index, id, statement, cancel.tid),
             Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {}
             Body::Intake(_)
@@ -230,6 +232,31 @@ impl State {
         if *maker == me {
             rows.into_iter().flatten().for_each(|row| self.outbox.free(row, &to));
             self.copy_to_origin(index, id, statement, None);
+        }
+    }
+
+    /// The successor of the retired custodian holds the track. An offer that it follows came to nobody.
+    fn apply_succeed(&mut self, index: LedgerIndex, id: TrackId, statement: &Statement, prev: Sid) {
+        let maker = &statement.claim.agency;
+        let mine = *maker == self.me;
+        let Some(track) = self.tracks.get_mut(&id) else { return };
+        if let Some(open) = track.transfers.get_mut(&prev).filter(|t| t.outcome.is_none()) {
+            let refused = Some(RefusalCause::Succeeded);
+            open.outcome = Some(Outcome { sid: statement.sid(), index, refused });
+        }
+        match track.phase {
+            _ if mine => track.phase = Phase::Held,
+            Phase::Inbox(open) if open == prev => track.phase = Phase::Out,
+            Phase::Offered(_) | Phase::Held => track.phase = Phase::Gone, // this agency is the retired one
+            _ => {}
+        }
+        if mine {
+            let giver = track.last_giver(&statement.claim.agency).cloned();
+            self.copy_to_origin(index, id, statement, None);
+            let origin = self.track(&id).map(|t| t.origin.clone());
+            if let Some(giver) = giver.filter(|giver| Some(giver) != origin.as_ref()) {
+                self.wait(index, giver, statement, id, Awaits::Ack);
+            }
         }
     }
 

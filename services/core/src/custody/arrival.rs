@@ -6,12 +6,13 @@ use super::state::State;
 use super::track::{Entry, Phase, Track, Transfer};
 use super::{Draft, Make};
 use crate::authority::reclaim::Reclaim;
+use crate::authority::succeed::Succeed;
 use crate::directory::Directory;
 use crate::ids::{AgencyId, Hop, LedgerIndex, Sid, Tid, TrackId};
 use crate::limits;
 use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, StatementRecord, TraceContext};
-use crate::statement::{AckItem, Body, Cancel, Offer, ReceivedItem, RefusalCause, Refuse, Statement};
+use crate::statement::{AckItem, Body, Cancel, Kind, Offer, ReceivedItem, RefusalCause, Refuse, Statement};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -77,6 +78,7 @@ pub fn decide(state: &State, directory: &Directory, arrival: &Arrival) -> Result
             Desk { state, arrival }.copy()
         }
         Body::Reclaim(reclaim) => Desk { state, arrival }.reclaimed(reclaim),
+        Body::Succeed(succeed) => Desk { state, arrival }.succeeded(succeed),
         Body::Received(items) => Desk { state, arrival }.received(items),
         Body::Ack(items) => Ok(Desk { state, arrival }.ack(items)),
         Body::Intake(_) | Body::Checkpoint { .. } | Body::Recovery(_) | Body::Retire(_) => {
@@ -234,8 +236,37 @@ impl Desk<'_> {
         Ok(taken)
     }
 
-    /// A transfer is decided once, by its receiver or, where that is retired, by its giver.
+    /// The successor of a retired custodian took the track over: news for the place of receipt and for who gave it to the
+    /// retired one. The whole spine lies beside it, for what the retired one never told nobody else tells.
+    fn succeeded(&self, succeed: &Succeed) -> Result<Consequence, Rejection> {
+        let (id, statement) = (succeed.track, &self.arrival.statement);
+        let track = self.state.track(&id).ok_or(Reason::UnknownTransfer)?;
+        let gave = track.transfers.values().any(|t| t.from == self.state.me);
+        if !gave && track.origin != self.state.me {
+            return Err(Reason::UnknownTransfer);
+        }
+        if track.entry(&statement.sid()).is_some() {
+            return self.take(id, track);
+        }
+        self.certified(id)?.step(statement).map_err(|_| Reason::BadCertificate)?;
+        self.nothing_forgotten(Some(track))?;
+        self.extends(track)?;
+        self.contradicts_nothing(track, statement)?;
+        self.free_to_receive(track)?;
+        let mut drafts = self.learn(Some(track))?;
+        drafts.push(self.keep(Origin::Taken, statement, None));
+        Ok(Consequence { drafts, reply: Reply::Ack(AckItem { track: id, sid: statement.sid() }) })
+    }
+
+    /// A transfer is decided once, by its receiver or, where that is retired, by its giver. What a successor follows, nothing
+    /// else follows.
     fn contradicts_nothing(&self, track: &Track, statement: &Statement) -> Result<(), Rejection> {
+        let succeeds = matches!(statement.body, Body::Succeed(_));
+        let beside =
+            |e: &&Entry| e.prev.is_some() && e.prev == statement.body.prev() && e.sid != statement.sid();
+        if track.entries.iter().filter(beside).any(|e| succeeds || e.kind == Kind::Succeed) {
+            return Err(Reason::Fork);
+        }
         let tid = match &statement.body {
             Body::Accept(b) => b.tid,
             Body::Refuse(b) => b.tid,
@@ -257,6 +288,7 @@ impl Desk<'_> {
             }
             None => {
                 no_fork(track, &self.arrival.statement)?;
+                self.contradicts_nothing(track, &self.arrival.statement)?;
                 if !self.may_follow(track)? {
                     return Ok(Consequence::default()); // full; the sender tries again
                 }

@@ -4,6 +4,7 @@ use super::state::State;
 use super::track::{Phase, Track, Transfer};
 use crate::delivery::outbox::Awaits;
 use crate::ids::{Incarnation, LedgerIndex, Tid, TrackId};
+use crate::statement::Kind;
 
 /// An invariant that does not hold, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ impl State {
         // Who came back from an old copy has the contents that somebody else had.
         let has_bytes =
             track.commitment.is_none() || track.content.is_some() || self.incarnation > Incarnation(0);
+        // Nor has a successor more than what the retired one had told others.
+        let has_bytes = has_bytes || track.entries.iter().any(|e| e.kind == Kind::Succeed);
         match track.phase {
             Phase::Held => expect(has_bytes, "I3", "held without content", id)?,
             Phase::Offered(tid) => {

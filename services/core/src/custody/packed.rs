@@ -184,6 +184,7 @@ impl Packer {
             Some(RefusalCause::Recalled) => 2,
             Some(RefusalCause::Policy) => 3,
             Some(RefusalCause::Reclaimed) => 4,
+            Some(RefusalCause::Succeeded) => 5,
         });
     }
 }
@@ -318,6 +319,7 @@ impl<'b> Unpacker<'b> {
             2 => Some(RefusalCause::Recalled),
             3 => Some(RefusalCause::Policy),
             4 => Some(RefusalCause::Reclaimed),
+            5 => Some(RefusalCause::Succeeded),
             _ => return None,
         })
     }

@@ -29,8 +29,8 @@ pub struct Walk {
     /// Whether the result was returned.
     pub closed: bool,
     content: Option<Digest>,
-    /// Acts beside the spine, and whom each retires.
-    acts: BTreeMap<Sid, AgencyId>,
+    /// Acts beside the spine: whom each retires, and who takes over.
+    acts: BTreeMap<Sid, (AgencyId, Option<AgencyId>)>,
 }
 
 /// Why a statement may not follow.
@@ -48,6 +48,8 @@ pub enum Break {
     Hop,
     /// A track is reclaimed, and no act that retires the receiver lies before it.
     Act,
+    /// A track is taken over, and no act that retires the custodian and names the maker lies before it.
+    Successor,
     /// The decision is not by the agency the offer names, or on another offer.
     Receiver,
     /// The track is offered and undecided, or a decision comes where nothing is offered.
@@ -71,6 +73,7 @@ impl fmt::Display for Break {
             Break::Holder => "the maker is not the custodian",
             Break::Hop => "the hop does not rise",
             Break::Act => "the act that retires the receiver does not lie beside the reclaim",
+            Break::Successor => "no act beside it retires the custodian and names the maker as its successor",
             Break::Receiver => "the decision is not that of the receiver of the open offer",
             Break::Offered => "the track is offered and undecided, or nothing is offered",
             Break::Order => "the track is closed, or completion and return are out of order",
@@ -107,7 +110,7 @@ impl Walk {
     }
 
     /// The only agency whose statement may follow: the receiver of an open offer, else the custodian. A giver's RECLAIM may
-    /// follow in the place of a retired receiver's decision.
+    /// follow in the place of a retired receiver's decision, and a SUCCEED in the place of anything of a retired custodian.
     pub fn next_maker(&self) -> &AgencyId {
         self.open.as_ref().map_or(&self.holder, |(_, receiver)| receiver)
     }
@@ -116,7 +119,7 @@ impl Walk {
     /// intake and before what rests on it; it is no step of the spine.
     pub fn step(&mut self, next: &Statement) -> Result<(), Break> {
         if let Body::Retire(retire) = &next.body {
-            self.acts.insert(next.sid(), retire.agency.clone());
+            self.acts.insert(next.sid(), (retire.agency.clone(), retire.successor.clone()));
             return Ok(());
         }
         if matches!(next.body, Body::Intake(_)) {
@@ -132,6 +135,7 @@ impl Walk {
             return Err(Break::Order);
         }
         match &self.open {
+            _ if matches!(next.body, Body::Succeed(_)) => self.succeeded(next)?,
             Some(open) => {
                 let holder = Self::decided(open, self.hop, (&self.holder, &self.acts), next)?;
                 self.holder = holder;
@@ -143,16 +147,37 @@ impl Walk {
         Ok(())
     }
 
+    /// Whether a statement is a SUCCEED by whom an act beside the spine names as the successor of the custodian.
+    pub fn names_successor(&self, next: &Statement) -> bool {
+        let Body::Succeed(b) = &next.body else { return false };
+        self.acts.get(&b.act).is_some_and(|(retired, successor)| {
+            *retired == self.holder && successor.as_ref() == Some(&next.claim.agency)
+        })
+    }
+
+    /// In the place of whatever the retired custodian would have said next, and of the decision on what it had offered.
+    fn succeeded(&mut self, next: &Statement) -> Result<(), Break> {
+        let Body::Succeed(b) = &next.body else { return Err(Break::Kind) };
+        if !self.names_successor(next) {
+            return Err(Break::Successor);
+        }
+        if b.hop != self.hop {
+            return Err(Break::Hop);
+        }
+        (self.holder, self.open) = (next.claim.agency.clone(), None);
+        Ok(())
+    }
+
     fn decided(
         open: &(Tid, AgencyId),
         at: Hop,
-        (holder, acts): (&AgencyId, &BTreeMap<Sid, AgencyId>),
+        (holder, acts): (&AgencyId, &BTreeMap<Sid, (AgencyId, Option<AgencyId>)>),
         next: &Statement,
     ) -> Result<AgencyId, Break> {
         let (tid, hop, after) = match &next.body {
             Body::Reclaim(b) => {
                 let right = b.tid == open.0 && b.hop == at && next.claim.agency == *holder;
-                let retired = acts.get(&b.act) == Some(&open.1);
+                let retired = acts.get(&b.act).is_some_and(|(retired, _)| *retired == open.1);
                 return match (right, retired) {
                     (false, _) => Err(Break::Receiver),
                     (true, false) => Err(Break::Act),
@@ -197,7 +222,7 @@ impl Walk {
                 Ok(())
             }
             Body::Completed(_) | Body::Returned(_) => Err(Break::Order),
-            Body::Accept(_) | Body::Refuse(_) | Body::Reclaim(_) => Err(Break::Offered),
+            Body::Accept(_) | Body::Refuse(_) | Body::Reclaim(_) | Body::Succeed(_) => Err(Break::Offered),
             Body::Intake(_)
             | Body::Received(_)
             | Body::Cancel(_)

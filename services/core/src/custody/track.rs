@@ -120,7 +120,8 @@ impl Entry {
             Body::Reclaim(_) => Some(RefusalCause::Reclaimed),
             _ => None,
         };
-        let beside = if cause == Some(RefusalCause::Reclaimed) { limits::ACTS_ROOM } else { 0 };
+        let on_an_act = matches!(statement.body, Body::Reclaim(_) | Body::Succeed(_));
+        let beside = if on_an_act { limits::ACTS_ROOM } else { 0 };
         Self {
             sid: statement.sid(),
             kind: statement.body.kind(),
@@ -221,6 +222,18 @@ impl Track {
         None
     }
 
+    /// Who handed the track to the custodian before `successor`, by the last hand-off that was accepted: it gets a copy.
+    pub(crate) fn last_giver(&self, successor: &AgencyId) -> Option<&AgencyId> {
+        let accepted = self.transfers.values().filter(|t| t.outcome.is_some_and(|o| o.accepted()));
+        let last = accepted.max_by_key(|t| t.hop)?;
+        (last.from != *successor).then_some(&last.from)
+    }
+
+    /// Whether something about the track has no place on its spine as far as that is known here.
+    pub fn floats(&self) -> bool {
+        self.entries.iter().filter(|e| e.prev.is_some()).count() + 1 != self.standing().length
+    }
+
     /// The commitment's digest.
     pub fn commitment_digest(&self) -> Option<Digest> {
         self.commitment.as_ref().map(|c| c.digest)
@@ -256,6 +269,7 @@ impl<'t> Standing<'t> {
             return false;
         }
         let right = match self.open {
+            _ if entry.kind == Kind::Succeed => self.succeeded(entry),
             Some(tid) => self.decided(entry, transfers.get(&tid)),
             None => entry.maker == *self.holder && self.by_holder(entry, hop),
         };
@@ -264,6 +278,15 @@ impl<'t> Standing<'t> {
             self.length += 1;
         }
         right
+    }
+
+    /// Its act, which names the holder and the maker, was there when it was taken.
+    fn succeeded(&mut self, entry: &'t Entry) -> bool {
+        let other = entry.maker != *self.holder;
+        if other {
+            (self.holder, self.open) = (&entry.maker, None);
+        }
+        other
     }
 
     fn decided(&mut self, entry: &'t Entry, open: Option<&Transfer>) -> bool {
@@ -305,7 +328,12 @@ impl<'t> Standing<'t> {
                 self.returned = Some(entry.sid);
                 true
             }
-            Kind::Completed | Kind::Returned | Kind::Accept | Kind::Refuse | Kind::Reclaim => false,
+            Kind::Completed
+            | Kind::Returned
+            | Kind::Accept
+            | Kind::Refuse
+            | Kind::Reclaim
+            | Kind::Succeed => false,
             Kind::Intake
             | Kind::Received
             | Kind::Cancel

@@ -78,7 +78,7 @@ impl<C: Codec> Node<C> {
     }
 
     /// Says what is in the ledger already.
-    fn repeat_beside(&mut self, to: &AgencyId, said: LedgerIndex, beside: Vec<LedgerIndex>) {
+    pub(super) fn repeat_beside(&mut self, to: &AgencyId, said: LedgerIndex, beside: Vec<LedgerIndex>) {
         let mut said = self.answer(to.clone(), said);
         said.certificate = beside;
         self.pending.spoken.push(said);
@@ -164,7 +164,7 @@ impl<C: Codec> Node<C> {
     }
 
     /// Who has to say that it knows nothing.
-    fn peers_to_hear(&self) -> Vec<AgencyId> {
+    pub(super) fn peers_to_hear(&self) -> Vec<AgencyId> {
         let (acts, me) = (&self.state.memory.acts, &self.state.me);
         let peers = self.directory.agencies.keys();
         peers.filter(|peer| *peer != me && !acts.retires(peer)).cloned().collect()
@@ -202,6 +202,7 @@ impl<C: Codec> Node<C> {
         } else {
             self.seeking.sync(now.mono, &self.state.memory.acts, self.state.offered_to_retired());
         }
+        self.collect_anew(now, false);
         let (acts, me) = (&self.state.memory.acts, &self.state.me);
         let peers = self.directory.agencies.keys().filter(|peer| *peer != me);
         self.telling.sync(now.mono, acts, peers);

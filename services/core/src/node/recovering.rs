@@ -7,7 +7,7 @@ use crate::ids::{AgencyId, Incarnation, Instant, LedgerIndex, Sid, TrackId};
 use crate::reason::{Reason, Rejection};
 use crate::record::{Origin, Record, StatementRecord};
 use crate::recovery::asking::{Asking, ToSay, vouching};
-use crate::recovery::giving::{self, Gift};
+use crate::recovery::giving;
 use crate::recovery::{Ask, Word};
 use crate::statement::{Body, Statement};
 use alloc::collections::BTreeSet;
@@ -145,6 +145,8 @@ impl<C: Codec> Node<C> {
             Word::Hello => self.greeted(now, arrival),
             Word::Seek { agency, acts, items } => self.sought_by(now, arrival, agency, (acts, items)),
             Word::Sought { seek } => self.found(now, arrival, seek),
+            Word::Estate(estate) => self.estate_asked(from, estate),
+            Word::Left(left) => self.left(now, arrival, left),
             Word::Acts { known, asks } => self.told_acts(now, arrival, known, *asks),
             Word::Rollback => {
                 let mine = |s: &&Arc<Statement>| s.claim.agency == self.state.me;
@@ -169,6 +171,7 @@ impl<C: Codec> Node<C> {
             if let Some(asking) = self.asking.as_mut() {
                 asking.overlaps(from);
             }
+            self.collect_anew(now, true); // it may have forgotten what it answered
         }
         let recovering = self.state.recovering();
         let fence = arrival.statement.sid();
@@ -191,9 +194,9 @@ impl<C: Codec> Node<C> {
     /// they were not taken.
     fn take_back(&mut self, id: TrackId, arrival: &Arrival) -> bool {
         let Some(mut asking) = self.asking.take() else { return false };
-        let taken = asking.pool(id, &arrival.certificate);
+        let taken = asking.pool.add(id, &arrival.certificate);
         let mut content = arrival.content.clone();
-        while let Some(statement) = asking.next_of(&self.state, &id) {
+        while let Some(statement) = asking.pool.next_of(&self.state, &id) {
             let mine = statement.claim.agency == self.state.me;
             let counter = if mine { &mut asking.returned } else { &mut asking.learned };
             *counter += 1;
@@ -209,7 +212,7 @@ impl<C: Codec> Node<C> {
         taken
     }
 
-    fn lacks_content(&self, id: &TrackId) -> bool {
+    pub(super) fn lacks_content(&self, id: &TrackId) -> bool {
         self.state.track(id).is_none_or(|t| t.commitment.is_some() && t.content.is_none())
     }
 
@@ -273,6 +276,7 @@ impl<C: Codec> Node<C> {
         }
         self.tell_acts(now);
         self.seek(now);
+        self.collect(now);
         while self.pending.bytes < SPEAK_BYTES {
             if let Some((to, gift)) = self.gifts.pop_front() {
                 self.give(now, &to, gift);
@@ -290,13 +294,6 @@ impl<C: Codec> Node<C> {
         if self.asking.as_ref().is_some_and(Asking::is_done) {
             self.resume(now);
         }
-    }
-
-    fn give(&mut self, now: Now, to: &AgencyId, gift: Gift) {
-        let index = self.speak(now, Body::Recovery(Word::Given(gift.given)));
-        let mut said = self.answer(to.clone(), index);
-        (said.certificate, said.content) = (gift.statements, gift.content);
-        self.pending.spoken.push(said);
     }
 
     fn resume(&mut self, now: Now) {
@@ -337,7 +334,8 @@ impl<C: Codec> Node<C> {
         if self.state.retired() {
             return None;
         }
-        let telling = self.telling.poll().into_iter().chain(self.seeking.poll()).min();
+        let telling =
+            self.telling.poll().into_iter().chain(self.seeking.poll()).chain(self.collecting.poll()).min();
         let gifts = (!self.gifts.is_empty()).then_some(Instant(0));
         let word = gifts.or_else(|| self.asking.as_ref().map(Asking::poll));
         word.into_iter().chain(telling).min()

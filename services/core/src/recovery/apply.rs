@@ -37,6 +37,8 @@ impl State {
             | Word::Acts { .. }
             | Word::Seek { .. }
             | Word::Sought { .. }
+            | Word::Estate(_)
+            | Word::Left(_)
             | Word::Stands { .. }
             | Word::Ask(_)
             | Word::Given(_)

@@ -2,14 +2,12 @@
 //!
 //! All of it may be forgotten: a restart begins with the same FENCE anew, and what was given back is in the ledger.
 
-use super::{ASKED_AT_ONCE, Ask, Given, Nonce, POOLED, Word, giving};
+use super::pool::Pool;
+use super::{ASKED_AT_ONCE, Ask, Given, Nonce, Word, giving};
 use crate::authority::Acts;
 use crate::custody::state::State;
-use crate::custody::track::Entry;
 use crate::ids::{AgencyId, Digest, Instant, Sid, TrackId};
-use crate::statement::{Accept, Body, Refuse, Statement};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Progress of a recovery.
@@ -20,8 +18,7 @@ pub struct Asking {
     round: u32,
     peers: BTreeMap<AgencyId, Progress>,
     /// Statements that were given back and follow something not known yet.
-    pool: BTreeMap<TrackId, BTreeMap<Sid, Arc<Statement>>>,
-    pooled: usize,
+    pub(crate) pool: Pool,
     to_say: VecDeque<(AgencyId, ToSay)>,
     next: Instant,
     attempts: u32,
@@ -78,8 +75,7 @@ impl Asking {
             round,
             // Until acts say otherwise.
             peers: peers.map(|peer| (peer, Progress { heeds: true, ..Progress::default() })).collect(),
-            pool: BTreeMap::new(),
-            pooled: 0,
+            pool: Pool::default(),
             to_say: VecDeque::new(),
             next: now,
             attempts: 0,
@@ -105,7 +101,7 @@ impl Asking {
 
     /// Own statements that came back and could not be placed: what they follow is gone everywhere.
     pub fn unplaced(&self, me: &AgencyId) -> usize {
-        self.pool.values().flat_map(BTreeMap::values).filter(|s| s.claim.agency == *me).count()
+        self.pool.unplaced(me)
     }
 
     /// When [`Self::due`] has something to say.
@@ -237,78 +233,6 @@ impl Asking {
         }
         self.moved(now);
     }
-
-    /// Adds statements of a track to those that wait for their place. `false` when there is no room: no honest peer gives so
-    /// much that has no place, and what was not taken must not count as given.
-    #[must_use]
-    pub fn pool(&mut self, track: TrackId, statements: &[Arc<Statement>]) -> bool {
-        if self.pooled > POOLED {
-            return false;
-        }
-        let pool = self.pool.entry(track).or_default();
-        let before = pool.len();
-        pool.extend(statements.iter().filter(|s| s.track() == Some(track)).map(|s| (s.sid(), s.clone())));
-        self.pooled += pool.len() - before;
-        true
-    }
-
-    /// The next statement of a track that has its place at the end of the spine as it is known now.
-    pub fn next_of(&mut self, state: &State, id: &TrackId) -> Option<Arc<Statement>> {
-        let pool = self.pool.get_mut(id)?;
-        let (known, before) = (state.track(id), pool.len());
-        pool.retain(|sid, _| known.is_none_or(|t| t.entry(sid).is_none()));
-        let sid = match known {
-            None => pool.get(id).filter(|s| matches!(s.body, Body::Intake(_))).map(|s| s.sid()),
-            Some(track) => pool.values().find(|s| follows(state, track, s, pool)).map(|s| s.sid()),
-        };
-        let found = sid.and_then(|sid| pool.remove(&sid));
-        self.pooled -= before - pool.len();
-        if pool.is_empty() {
-            self.pool.remove(id);
-        }
-        found
-    }
-}
-
-/// Whether a statement is the next of the spine. An undecided offer to this node is not: its giver sends it again, with
-/// its content, and it is receipted then.
-fn follows(
-    state: &State,
-    track: &crate::custody::track::Track,
-    statement: &Statement,
-    pool: &BTreeMap<Sid, Arc<Statement>>,
-) -> bool {
-    let mut standing = track.standing();
-    let hop = match &statement.body {
-        Body::Offer(offer) if offer.to == state.me => {
-            let decided = pool.values().any(|s| s.body.prev() == Some(statement.sid()));
-            if !decided {
-                return false;
-            }
-            Some(offer.hop)
-        }
-        Body::Offer(offer) => Some(offer.hop),
-        _ => None,
-    };
-    // Over what contradicts the intake or the offer no certificate could be walked.
-    let fits = match &statement.body {
-        Body::Offer(offer) => offer.content.as_ref().map(|c| c.digest) == track.commitment_digest(),
-        Body::Accept(Accept { tid, hop, .. }) | Body::Refuse(Refuse { tid, hop, .. }) => {
-            track.transfers.get(tid).is_some_and(|t| t.hop == *hop)
-        }
-        // Its act came beside it.
-        Body::Reclaim(b) => {
-            let transfer = track.transfers.get(&b.tid);
-            let retired = state.memory.acts.0.get(&b.act).map(|act| &act.agency);
-            transfer.is_some_and(|t| t.hop == b.hop && Some(&t.to) == retired)
-        }
-        _ => true,
-    };
-    if !fits {
-        return false;
-    }
-    let entry = Entry::of(state.next, statement);
-    standing.takes(&entry, hop, &track.transfers)
 }
 
 /// All the words of a finished recovery that vouch for what is in the outbox.

@@ -8,6 +8,7 @@ use lienthong_core::ids::{AgencyId, Head, TrackId};
 use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
+use lienthong_core::statement::Kind;
 
 /// Takes a dossier in.
 pub fn submit(world: &mut World, who: &AgencyId) -> TrackId {
@@ -84,4 +85,19 @@ pub fn phase(world: &World, who: &AgencyId, track: TrackId) -> Option<Phase> {
 /// A world with these agencies, and their ids.
 pub fn world<const N: usize>(names: [&str; N]) -> (World, [AgencyId; N]) {
     (World::new(&names), names.map(id))
+}
+
+/// An operator brings the act about an agency that names its successor to a node.
+pub fn merge(world: &mut World, gone: &AgencyId, successor: &AgencyId, at: &AgencyId) {
+    let act = world.act(gone, Some(successor.clone()), 1);
+    world.step(at, Input::Act(act)).unwrap().unwrap();
+}
+
+/// How many statements of a kind an agency has on its disk.
+pub fn kept(world: &World, who: &AgencyId, kind: Kind) -> usize {
+    let statements = world.at(who).ledger.iter().filter_map(|record| match record {
+        Record::Statement(record) => Some(record.statement.body.kind()),
+        _ => None,
+    });
+    statements.filter(|k| *k == kind).count()
 }

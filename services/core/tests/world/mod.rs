@@ -49,6 +49,8 @@ pub struct World {
     /// Whether the planned crash happened since somebody last looked.
     pub crashed: bool,
     pub calls: u64,
+    /// Each start draws something of its own.
+    pub starts: u128,
 }
 
 /// Where a planned crash strikes.
@@ -115,6 +117,7 @@ impl World {
             crash_at: BTreeMap::new(),
             crashed: false,
             calls: 0,
+            starts: 0,
         };
         let directory = directory(names, 1, |_, _| true);
         for (process, name) in names.iter().enumerate() {
@@ -151,6 +154,8 @@ impl World {
     /// Starts an agency from its ledger.
     pub fn start(&mut self, id: &AgencyId) -> Result<(), Fault> {
         let now = self.now(id);
+        self.starts += 1;
+        let nonce = self.starts.to_be_bytes();
         let place = self.at_mut(id);
         let (me, directory) = (place.id.clone(), place.directory.clone());
         place.flights.clear();
@@ -162,7 +167,7 @@ impl World {
             Node::recover(State::new(me), place.ledger.iter().cloned(), place.head, seat, now)
         };
         place.mirror = Mirror::of(node.state());
-        place.node = Some(node);
+        place.node = Some(node.with_nonce(nonce));
         let process = place.process;
         self.pump(process)
     }

@@ -93,6 +93,7 @@ impl World {
                 (Lane::Answer, None, false)
             }
             Body::Cancel(cancel) => (Lane::Ctl, Some(cancel.tid), false),
+            Body::Succeed(succeed) => (Lane::Ctl, Some(succeed.prev), false),
             Body::Offer(_) | Body::Note(_) | Body::Completed(_) | Body::Returned(_) => {
                 (Lane::Ctl, None, false)
             }
@@ -211,9 +212,17 @@ impl World {
             }
             self.catch_up(id)?;
         }
+        let mut said = (self.letters.len(), self.mono);
         for _ in 0..PATIENCE {
             self.deliver_all()?;
             let buried = self.places.values().any(|p| p.buried.is_some());
+            if self.letters.len() > said.0 {
+                said = (self.letters.len(), self.mono);
+            }
+            // An offer to one who accepted it without leaving a proof waits for ever, and nobody says anything more.
+            if buried && self.mono > said.1 + 4 * LONGEST_PAUSE_MS {
+                return self.at_rest();
+            }
             let next = self.next_timer().filter(|next| !buried || *next <= self.mono + LONGEST_PAUSE_MS);
             let Some(next) = next else { return self.at_rest() };
             self.mono = next.max(self.mono);

@@ -5,12 +5,12 @@ use super::{Fault, Place, TIMING, World};
 use lienthong_core::custody::packed;
 use lienthong_core::custody::spine::Walk;
 use lienthong_core::custody::state::State;
-use lienthong_core::custody::track::{Phase, Track};
+use lienthong_core::custody::track::{Entry, Phase, Track};
 use lienthong_core::delivery::outbox::Awaits;
 use lienthong_core::ids::{AgencyId, Hop, Tid, TrackId};
 use lienthong_core::node::Node;
 use lienthong_core::record::Record;
-use lienthong_core::statement::{Body, RefusalCause};
+use lienthong_core::statement::{Body, Kind, RefusalCause};
 use std::collections::BTreeSet;
 
 impl World {
@@ -29,21 +29,27 @@ impl World {
         for place in self.places.values() {
             let Some(node) = &place.node else { continue };
             node.check().map_err(|v| format!("{}: {} {}", place.id, v.invariant, v.what))?;
-            for (_, kept) in node.state().tracks.iter() {
+            for (id, kept) in node.state().tracks.iter() {
                 let track = &*kept.read();
                 if packed::unpack(&packed::pack(track)).as_ref() != Some(track) {
                     return Err(format!("{}: a track is another after packing", place.id));
                 }
-                self.has_bytes(&place.id, track)?;
+                self.has_bytes(&place.id, id, track)?;
                 self.registers(&place.id, track)?;
             }
         }
         self.tracks().into_iter().try_for_each(|track| self.custodian(track).map(|_| ()))
     }
 
-    fn has_bytes(&self, id: &AgencyId, track: &Track) -> Result<(), Fault> {
+    fn has_bytes(&self, id: &AgencyId, of: &TrackId, track: &Track) -> Result<(), Fault> {
         let acting = matches!(track.phase, Phase::Held | Phase::Offered(_) | Phase::Inbox(_));
         let (true, Some(commitment)) = (acting, &track.commitment) else { return Ok(()) };
+        // What nobody has who is left, no successor can have.
+        let left = self.states().filter(|s| self.at(&s.me).buried.is_none());
+        let lost = !left.filter_map(|s| s.track(of)).any(|t| t.content.is_some());
+        if lost && track.entries.iter().any(|e| e.kind == Kind::Succeed) {
+            return Ok(());
+        }
         let index = track.content.ok_or_else(|| format!("I3: {id} acts without content"))?;
         match self.at(id).ledger.get(index.0 as usize) {
             None => Ok(()), // decided, not yet durable
@@ -64,10 +70,12 @@ impl World {
                 Body::Accept(accept) if accept.tid == *tid => None,
                 Body::Refuse(refuse) if refuse.tid == *tid => Some(refuse.cause),
                 Body::Reclaim(reclaim) if reclaim.tid == *tid => Some(RefusalCause::Reclaimed),
+                Body::Succeed(succeed) if succeed.prev == *tid => Some(RefusalCause::Succeeded),
                 _ => return Err(format!("I4: {id} takes another statement for the decision on {tid:?}")),
             };
             let decider = match refused {
                 Some(RefusalCause::Reclaimed) => &transfer.from,
+                Some(RefusalCause::Succeeded) => &decision.claim.agency, // whom the walk has proved to be the successor
                 _ => &transfer.to,
             };
             let right = decision.sid() == outcome.sid && decision.claim.agency == *decider;
@@ -145,7 +153,33 @@ impl World {
             }
         }
         self.tracks().into_iter().try_for_each(|track| self.agree(track))?;
+        self.nothing_left()?;
         self.places.keys().try_for_each(|id| self.same_after_recovery(id))
+    }
+
+    /// What a retired agency held as far as anybody knows is its successor's, unless it lies in somebody's inbox or a part of
+    /// its past is lost.
+    fn nothing_left(&self) -> Result<(), Fault> {
+        for state in self.states().filter(|s| self.at(&s.me).buried.is_none()) {
+            let gone = |who: &AgencyId| self.places.get(who).is_none_or(|p| p.buried.is_some());
+            let left = state
+                .memory
+                .acts
+                .retired()
+                .filter(|(_, act)| act.successor.as_ref().is_some_and(|s| !gone(s)));
+            let estate: BTreeSet<AgencyId> = left.map(|(_, act)| act.agency.clone()).collect();
+            for (id, track) in state.held_by(&estate).filter(|(_, t)| !t.floats()) {
+                let known = |s: &&State| self.at(&s.me).buried.is_none() && s.track(&id).is_some();
+                let inbox = |t: &Track| matches!(t.phase, Phase::Inbox(_));
+                let mut others = self.states().filter(known).filter_map(|s| s.track(&id));
+                if !others.any(|t| {
+                    inbox(t) || t.floats() || t.returned.is_some() || t.custodian() != track.custodian()
+                }) {
+                    return Err(format!("L1: nobody has taken over {id:?}, as {} knows it", state.me));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn agree(&self, track: TrackId) -> Result<(), Fault> {
@@ -155,14 +189,22 @@ impl World {
         }
         for state in self.states().filter(|s| self.at(&s.me).buried.is_none()) {
             let Some(known) = state.track(&track) else { continue };
-            let follows = state.me == known.origin || state.me == custodian;
+            // What the one who is gone did and never told the place of receipt, only a successor tells it.
+            let theirs = self.state(&custodian).track(&track).ok_or("the custodian does not know it")?;
+            let untold = |e: &Entry| {
+                self.places.get(&e.maker).is_some_and(|p| p.buried.is_some()) && known.entry(&e.sid).is_none()
+            };
+            let succeeded = theirs.entries.iter().any(|e| e.kind == Kind::Succeed);
+            let told = succeeded || !theirs.entries.iter().any(untold);
+            let follows = (state.me == known.origin && told) || state.me == custodian;
             if follows && *known.custodian() != custodian {
                 return Err(format!("I9: {} takes {} for the custodian", state.me, known.custodian()));
             }
             for (tid, transfer) in known.transfers.iter() {
                 let theirs = self.decided.get(&(transfer.to.clone(), *tid));
                 let mine = transfer.outcome.map(|o| o.sid);
-                if self.at(&transfer.to).buried.is_some() {
+                let succeeded = transfer.outcome.is_some_and(|o| o.refused == Some(RefusalCause::Succeeded));
+                if self.at(&transfer.to).buried.is_some() || succeeded {
                     continue; // the register of one who is gone, or its giver's in its place
                 }
                 let party = [&transfer.from, &transfer.to, &known.origin].contains(&&state.me);

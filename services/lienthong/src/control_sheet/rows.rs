@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lienthong_proto::v1::{
     Accept, Cancel, Channel, Claim, Completed, GetTrailResponse, HandOffKind, Intake, Note, Offer, PaperItem,
-    Reclaim, RefusalCause, Refuse, Resolution, Returned, TrailEntry,
+    Reclaim, RefusalCause, Refuse, Resolution, Returned, Succeed, TrailEntry,
 };
 
 use super::{Row, Sheet, Work};
@@ -59,6 +59,7 @@ impl Builder<'_> {
             Some(Body::Accept(b)) => self.accept(&b, sid),
             Some(Body::Refuse(b)) => self.refuse(&b, sid),
             Some(Body::Reclaim(b)) => self.reclaim(&b, sid),
+            Some(Body::Succeed(b)) => self.succeed(&b, sid),
             Some(Body::Cancel(b)) => self.cancel(&b, &sid),
             Some(Body::Completed(b)) => self.complete(&b, &sid),
             Some(Body::Returned(b)) => self.returned(&b, sid),
@@ -133,9 +134,10 @@ impl Builder<'_> {
         let (word, cause) = match RefusalCause::try_from(body.cause).unwrap_or_default() {
             RefusalCause::Recalled => ("ĐÃ LẤY LẠI", "Bên giao lấy lại trước khi bên nhận ký"),
             RefusalCause::Policy => ("TỪ CHỐI NHẬN", "Danh bạ không cho phép chuyển giao này"),
-            RefusalCause::Officer | RefusalCause::Unspecified | RefusalCause::Reclaimed => {
-                ("TỪ CHỐI NHẬN", "")
-            }
+            RefusalCause::Officer
+            | RefusalCause::Unspecified
+            | RefusalCause::Reclaimed
+            | RefusalCause::Succeeded => ("TỪ CHỐI NHẬN", ""),
         };
         self.sheet.rows[line].work = Work::Said(word);
         self.sheet.rows[line].remarks = said(cause).into_iter().chain(said(&body.reason)).collect();
@@ -152,6 +154,24 @@ impl Builder<'_> {
         let why = "Bên nhận đã chấm dứt hoạt động và chưa ký nhận";
         self.sheet.rows[line].remarks = said(why).into_iter().collect();
         self.goes_on();
+    }
+
+    /// The custodian is retired; its successor goes on in its place, under the same dates.
+    fn succeed(&mut self, body: &Succeed, sid: String) {
+        let at = body.claim.as_ref().map(|c| c.made_at_ms);
+        self.finish(at);
+        if let Some(Transfer { receiver: line, .. }) = self.transfers.get(&hex::encode(&body.prev)) {
+            self.sheet.rows[*line].work = Work::Said("KHÔNG ĐẾN NƠI NHẬN");
+        }
+        let by = maker(body.claim.as_ref());
+        let mut row = self.row("Kế thừa:".to_owned(), &by, body.claim.as_ref(), "", sid);
+        row.work = Work::Timed { due: None, finished: None };
+        row.remarks.push(format!(
+            "Tiếp nhận theo quyết định: {} đã chấm dứt hoạt động; mã hồ sơ và hạn trả giữ nguyên",
+            row_agency(&self.sheet, self.holder)
+        ));
+        self.holder = self.push(row);
+        self.sheet.custodian = row_agency(&self.sheet, self.holder);
     }
 
     fn goes_on(&mut self) {

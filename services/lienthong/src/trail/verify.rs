@@ -147,6 +147,7 @@ fn outcome(outcome: Transfer) -> &'static str {
         Transfer::Refused(RefusalCause::Officer) => "refused",
         Transfer::Refused(RefusalCause::Recalled) => "recalled",
         Transfer::Refused(RefusalCause::Reclaimed) => "reclaimed",
+        Transfer::Refused(RefusalCause::Succeeded) => "succeeded",
         Transfer::Refused(RefusalCause::Policy) => "refused by policy",
     }
 }

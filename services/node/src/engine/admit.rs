@@ -83,7 +83,8 @@ pub(crate) fn leaves(level: Level, host: &Host, arrival: &Arrival) -> bool {
             | Body::Returned(_)
             | Body::Recovery(_)
             | Body::Retire(_)
-            | Body::Reclaim(_) => false,
+            | Body::Reclaim(_)
+            | Body::Succeed(_) => false,
         },
     }
 }

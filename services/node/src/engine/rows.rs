@@ -84,7 +84,7 @@ pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Op
 #[derive(Debug)]
 pub(crate) struct Changed {
     first: LedgerIndex,
-    /// Records that came from others: of these an officer may be told.
+    /// Records of which an officer may be told.
     came: Vec<(u64, Record)>,
     outbox: BTreeSet<RowKey>,
     /// Tracks that it touched.
@@ -95,8 +95,7 @@ impl Changed {
     /// Takes the batch apart: the records go to the disk.
     pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
         let Batch { first, records, touched, rows: outbox } = batch;
-        let is_of_others = |r: &Record| matches!(r, Record::Statement(r) if matches!(r.origin, Origin::Taken | Origin::Learned));
-        let came = (first.0..).zip(&records).filter(|(_, r)| is_of_others(r));
+        let came = (first.0..).zip(&records).filter(|(_, r)| may_be_news(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
         (Self { first, came, outbox, touched }, first, records)
     }
@@ -180,6 +179,15 @@ fn state_key(dossier: &[u8], phase: v1::Phase) -> Vec<u8> {
     [agency, &[phase as u8], number].concat()
 }
 
+/// What comes from others may be news, and of what is made here only what no officer asked for.
+fn may_be_news(record: &Record) -> bool {
+    let Record::Statement(record) = record else { return false };
+    match record.origin {
+        Origin::Taken | Origin::Learned => true,
+        Origin::Made | Origin::Returned => matches!(record.statement.body, Body::Succeed(_)),
+    }
+}
+
 /// The event of a record that came in, if it is news for an officer.
 pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
     let Record::Statement(record) = record else { return None };
@@ -203,7 +211,7 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1
     let track = &*kept.read();
     let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
     let is_news = match record.origin {
-        Origin::Made | Origin::Returned => false,
+        Origin::Made | Origin::Returned => matches!(statement.body, Body::Succeed(_)),
         Origin::Taken => true,
         Origin::Learned => is_learned_news(statement, track, &state.me),
     };
@@ -219,6 +227,8 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1
         Body::Accept(b) => (K::Followed, Some(b.tid)),
         Body::Refuse(b) => (K::Followed, Some(b.tid)),
         Body::Reclaim(b) => (K::Followed, Some(b.tid)),
+        Body::Succeed(_) if statement.claim.agency == state.me => (K::Succeeded, None),
+        Body::Succeed(_) => (K::Followed, None),
         Body::Note(_) | Body::Completed(_) | Body::Returned(_) => (K::Followed, None),
         Body::Intake(_)
         | Body::Received(_)
@@ -251,7 +261,9 @@ fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool 
         }
         // One to this agency came with a recall, or comes still: it is in the inbox only when it arrives itself.
         Body::Offer(offer) => is_origin && offer.to != *me,
-        Body::Note(_) | Body::Completed(_) | Body::Returned(_) | Body::Reclaim(_) => is_origin,
+        Body::Note(_) | Body::Completed(_) | Body::Returned(_) | Body::Reclaim(_) | Body::Succeed(_) => {
+            is_origin
+        }
         _ => false,
     }
 }

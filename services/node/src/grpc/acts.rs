@@ -12,7 +12,7 @@ use lienthong_core::statement::Body;
 use lienthong_proto::v1;
 use lienthong_wire::act::from_file;
 use lienthong_wire::directory::DirectoryFile;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Verifies an act and brings it to every agency of this node.
@@ -58,6 +58,12 @@ fn of(hosts: &Hosts, directory: &DirectoryFile) -> Vec<v1::RetiredAgency> {
             let peers = directory.agencies.iter().map(|entry| &entry.id);
             let unheard = peers.filter(|p| *p != host && !acts.retires(p) && !act.known_by.contains(p));
             shown.unheard.extend(unheard.map(ToString::to_string));
+            if act.successor.as_ref() == Some(host) {
+                let collecting = node.node.collecting();
+                shown.unanswered = collecting.waits_for().map(ToString::to_string).collect();
+                let estate = BTreeSet::from([act.agency.clone()]);
+                shown.left = node.node.state().held_by(&estate).count() as u64;
+            }
         }
     }
     let mut retired: Vec<_> = retired.into_values().collect();
@@ -76,5 +82,7 @@ fn shape(sid: &Sid, act: &Act, directory: &DirectoryFile) -> v1::RetiredAgency {
         made_at_ms: act.made_at.0,
         statement_id: sid.to_string(),
         unheard: Vec::new(),
+        unanswered: Vec::new(),
+        left: 0,
     }
 }

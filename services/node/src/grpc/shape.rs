@@ -64,6 +64,7 @@ fn hand_off(state: &State, tid: &Tid, t: &Transfer) -> v1::HandOff {
         Some(Some(RefusalCause::Recalled)) => O::Recalled,
         Some(Some(RefusalCause::Officer | RefusalCause::Policy)) => O::Refused,
         Some(Some(RefusalCause::Reclaimed)) => O::Reclaimed,
+        Some(Some(RefusalCause::Succeeded)) => O::Succeeded,
     };
     // At the decider the decision is acknowledged once its outbox row is free.
     let acknowledged =

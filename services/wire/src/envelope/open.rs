@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::TraceContext;
-use lienthong_core::recovery::{Given, Word};
+use lienthong_core::recovery::{Given, Left, Word};
 use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
 use prost::Message;
@@ -105,12 +105,13 @@ fn matching(
 ) -> Result<Arc<[u8]>, Reason> {
     let committed = match &statement.body {
         Body::Offer(offer) => offer.content.as_ref(),
-        Body::Recovery(Word::Given(Given { track: Some(track), .. })) => {
-            certificate.iter().filter(|s| s.sid() == *track).find_map(|s| match &s.body {
-                Body::Intake(intake) => intake.content.as_ref(),
-                _ => None,
-            })
-        }
+        Body::Recovery(
+            Word::Given(Given { track: Some(track), .. })
+            | Word::Left(Left { given: Given { track: Some(track), .. }, .. }),
+        ) => certificate.iter().filter(|s| s.sid() == *track).find_map(|s| match &s.body {
+            Body::Intake(intake) => intake.content.as_ref(),
+            _ => None,
+        }),
         _ => None,
     };
     let opened = content::open(bytes.clone())?;

@@ -47,7 +47,8 @@ impl<'a> Offers<'a> {
             | Body::Checkpoint { .. }
             | Body::Recovery(_)
             | Body::Retire(_)
-            | Body::Reclaim(_) => Ok(()),
+            | Body::Reclaim(_)
+            | Body::Succeed(_) => Ok(()),
         }
     }
 }

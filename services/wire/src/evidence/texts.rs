@@ -65,6 +65,9 @@ fn spine_vi(cause: Break) -> &'static str {
         Break::Predecessor => "văn bản nối tiếp sai văn bản trước",
         Break::Holder => "người lập không phải là cơ quan đang giữ hồ sơ",
         Break::Hop => "số thứ tự bàn giao không tăng",
+        Break::Successor => {
+            "không có quyết định nêu cơ quan đang giữ chấm dứt hoạt động và nơi lập là cơ quan kế thừa"
+        }
         Break::Act => "không có quyết định chấm dứt hoạt động của bên nhận kèm theo việc nhận lại",
         Break::Receiver => "quyết định không phải của cơ quan được bàn giao",
         Break::Offered => "hồ sơ đang chờ quyết định bàn giao, hoặc không có gì để quyết định",

@@ -59,10 +59,12 @@ pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
         // An offer to a retired agency is decided by it or reclaimed by its giver; both would be a contradiction.
         let decided = next.remove(&(end.last, end.next_maker().clone()));
         let reclaimed = end.open.as_ref().and_then(|_| next.remove(&(end.last, end.holder.clone())));
-        let place = match (decided, reclaimed) {
-            (Some(_), Some(place)) => return Err(Broken::Fork(place, end.last)),
-            (Some(place), None) | (None, Some(place)) => place,
-            (None, None) => break,
+        let follow = decided.into_iter().chain(reclaimed).chain(succeeding(statements, &end, &mut next));
+        let follow: Vec<usize> = follow.collect();
+        let place = match follow.as_slice() {
+            [] => break,
+            [place] => *place,
+            [_, place, ..] => return Err(Broken::Fork(*place, end.last)),
         };
         let statement = &statements[place];
         let giver = end.holder.clone();
@@ -79,6 +81,16 @@ pub fn walk(statements: &[Arc<Statement>]) -> Result<Spine, Broken> {
     Ok(Spine { end, steps, custodians, unlinked })
 }
 
+/// Statements by which a successor of the custodian follows here. Anybody else's is only a claim.
+fn succeeding(
+    statements: &[Arc<Statement>],
+    end: &Walk,
+    next: &mut BTreeMap<(Sid, AgencyId), usize>,
+) -> Vec<usize> {
+    let named = statements.iter().filter(|s| s.body.prev() == Some(end.last) && end.names_successor(s));
+    named.filter_map(|s| next.remove(&(end.last, s.claim.agency.clone()))).collect()
+}
+
 fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) {
     let outcome = match body {
         Body::Offer(offer) => {
@@ -89,7 +101,12 @@ fn note_hand_over(custodians: &mut Vec<HandOver>, giver: AgencyId, body: &Body) 
         Body::Accept(_) => Outcome::Accepted,
         Body::Refuse(refuse) => Outcome::Refused(refuse.cause),
         Body::Reclaim(_) => Outcome::Refused(RefusalCause::Reclaimed),
-        Body::Intake(_)
+        // In the place of a decision, or behind something else.
+        Body::Succeed(_) if custodians.last().is_some_and(|last| last.outcome == Outcome::Undecided) => {
+            Outcome::Refused(RefusalCause::Succeeded)
+        }
+        Body::Succeed(_)
+        | Body::Intake(_)
         | Body::Note(_)
         | Body::Received(_)
         | Body::Cancel(_)

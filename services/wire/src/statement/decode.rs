@@ -6,6 +6,7 @@ use crate::limits as wire;
 use crate::scan;
 use bytes::Bytes;
 use lienthong_core::authority::reclaim::Reclaim;
+use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::authority::{Retire, WHY_BYTES};
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
@@ -85,6 +86,7 @@ fn facts(kind: Kind, body: &Bytes) -> Parsed<(Claim, Body)> {
         }
         Kind::Retire => retire(body),
         Kind::Reclaim => reclaim(body),
+        Kind::Succeed => succeed(body),
     }
 }
 
@@ -131,7 +133,9 @@ fn refuse(body: &Bytes) -> Parsed<(Claim, Body)> {
         tid: digest(&m.tid)?,
         hop: hop(m.hop)?,
         cause: match v1::RefusalCause::try_from(m.cause).map_err(|_| MALFORMED)? {
-            v1::RefusalCause::Unspecified | v1::RefusalCause::Reclaimed => return Err(MALFORMED),
+            v1::RefusalCause::Unspecified | v1::RefusalCause::Reclaimed | v1::RefusalCause::Succeeded => {
+                return Err(MALFORMED);
+            }
             v1::RefusalCause::Officer => RefusalCause::Officer,
             v1::RefusalCause::Recalled => RefusalCause::Recalled,
             v1::RefusalCause::Policy => RefusalCause::Policy,
@@ -173,6 +177,15 @@ fn reclaim(body: &Bytes) -> Parsed<(Claim, Body)> {
     let (track, tid) = (digest(&m.track)?, digest(&m.tid)?);
     let reclaim = Reclaim { track, tid, hop: hop(m.hop)?, act: digest(&m.act)? };
     Ok((claim(m.claim)?, Body::Reclaim(reclaim)))
+}
+
+fn succeed(body: &Bytes) -> Parsed<(Claim, Body)> {
+    let m: v1::Succeed = message(body)?;
+    let (track, prev) = (digest(&m.track)?, digest(&m.prev)?);
+    // Nothing needs to have been offered.
+    let hop = if m.hop == 0 { Hop(0) } else { hop(m.hop)? };
+    let succeed = Succeed { track, prev, hop, act: digest(&m.act)? };
+    Ok((claim(m.claim)?, Body::Succeed(succeed)))
 }
 
 fn claim(claim: Option<v1::Claim>) -> Parsed<Claim> {

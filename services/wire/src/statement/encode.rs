@@ -89,6 +89,10 @@ fn encode(claim: &Claim, body: &Body) -> Vec<u8> {
             v1::Reclaim { claim, track: hash(b.track), tid: hash(b.tid), hop: b.hop.0, act: hash(b.act) }
                 .encode_to_vec()
         }
+        Body::Succeed(b) => {
+            v1::Succeed { claim, track: hash(b.track), prev: hash(b.prev), hop: b.hop.0, act: hash(b.act) }
+                .encode_to_vec()
+        }
         Body::Retire(b) => v1::Retire {
             claim,
             agency: b.agency.as_str().into(),
@@ -191,6 +195,7 @@ fn of_cause(cause: RefusalCause) -> v1::RefusalCause {
         RefusalCause::Recalled => v1::RefusalCause::Recalled,
         RefusalCause::Policy => v1::RefusalCause::Policy,
         RefusalCause::Reclaimed => v1::RefusalCause::Reclaimed,
+        RefusalCause::Succeeded => v1::RefusalCause::Succeeded,
     }
 }
 

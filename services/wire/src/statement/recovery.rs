@@ -9,7 +9,8 @@ use lienthong_core::authority::reclaim::SOUGHT_AT_ONCE;
 use lienthong_core::ids::{Digest, Incarnation};
 use lienthong_core::reason::Reason;
 use lienthong_core::recovery::{
-    ASK_PARTS, ASKED_AT_ONCE, Ask, Given, HIGHEST_INCARNATION, Known, Nonce, VOUCHED_AT_ONCE, Word,
+    ASK_PARTS, ASKED_AT_ONCE, Ask, Estate, Given, HIGHEST_INCARNATION, Known, Left, Nonce, VOUCHED_AT_ONCE,
+    Word,
 };
 use lienthong_core::statement::AckItem;
 use lienthong_proto::v1;
@@ -29,21 +30,16 @@ pub(super) fn of_word(word: &Word) -> Said {
             recovering: *recovering,
         }),
         Word::Stands { fence } => Said::Stands(v1::Stands { fence: hash(*fence) }),
-        Word::Ask(ask) => Said::Ask(v1::Ask {
-            round: ask.round,
-            number: ask.number,
-            of: ask.of,
-            after: hash(ask.after),
-            tracks: ask.tracks.iter().map(of_known).collect(),
-            nonce: ask.nonce.to_vec().into(),
+        Word::Ask(ask) => Said::Ask(of_ask(ask)),
+        Word::Given(given) => Said::Given(of_given(given)),
+        Word::Estate(estate) => Said::Estate(v1::Estate {
+            acts: estate.acts.iter().copied().map(hash).collect(),
+            ask: Some(of_ask(&estate.ask)),
         }),
-        Word::Given(given) => Said::Given(v1::Given {
-            nonce: given.nonce.to_vec().into(),
-            round: given.round,
-            number: given.number,
-            of: given.of,
-            more: given.more,
-            track: given.track.map(hash).unwrap_or_default(),
+        Word::Left(left) => Said::Left(v1::Left {
+            given: Some(of_given(&left.given)),
+            undecided: left.undecided,
+            moved_on: left.moved_on,
         }),
         Word::Resumed { fence, vouched, last } => Said::Resumed(v1::Resumed {
             vouched: vouched.iter().copied().map(hash).collect(),
@@ -67,6 +63,28 @@ pub(super) fn of_word(word: &Word) -> Said {
     }
 }
 
+fn of_ask(ask: &Ask) -> v1::Ask {
+    v1::Ask {
+        round: ask.round,
+        number: ask.number,
+        of: ask.of,
+        after: hash(ask.after),
+        tracks: ask.tracks.iter().map(of_known).collect(),
+        nonce: ask.nonce.to_vec().into(),
+    }
+}
+
+fn of_given(given: &Given) -> v1::Given {
+    v1::Given {
+        nonce: given.nonce.to_vec().into(),
+        round: given.round,
+        number: given.number,
+        of: given.of,
+        more: given.more,
+        track: given.track.map(hash).unwrap_or_default(),
+    }
+}
+
 fn of_known(known: &Known) -> v1::KnownTrack {
     v1::KnownTrack {
         track: hash(known.track),
@@ -84,12 +102,27 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
             7 => &[(1, VOUCHED_AT_ONCE)],
             10 => &[(1, ACTS)],
             11 => &[(2, ACTS), (3, SOUGHT_AT_ONCE)],
+            13 => {
+                asked(&word)?;
+                &[(1, ACTS)]
+            }
             _ => continue,
         };
         for (repeated, limit) in limits {
             if crate::scan::count(&word, *repeated).map_err(|_| MALFORMED)? > *limit {
                 return Err(MALFORMED);
             }
+        }
+    }
+    Ok(())
+}
+
+/// The question within a successor's.
+fn asked(estate: &Bytes) -> Result<(), Reason> {
+    for field in Fields::of(estate.clone()) {
+        let (number, ask) = field.map_err(|_| MALFORMED)?;
+        if number == 2 && crate::scan::count(&ask, 5).map_err(|_| MALFORMED)? > ASKED_AT_ONCE {
+            return Err(MALFORMED);
         }
     }
     Ok(())
@@ -106,13 +139,15 @@ pub(super) fn word(said: Said) -> Result<Word, Reason> {
         },
         Said::Stands(m) => Word::Stands { fence: digest(&m.fence)? },
         Said::Ask(m) => Word::Ask(ask(&m)?),
-        Said::Given(m) => Word::Given(Given {
-            nonce: nonce(&m.nonce)?,
-            round: m.round,
-            number: m.number,
-            of: m.of,
-            more: m.more,
-            track: if m.track.is_empty() { None } else { Some(digest(&m.track)?) },
+        Said::Given(m) => Word::Given(given(&m)?),
+        Said::Estate(m) => Word::Estate(Estate {
+            acts: m.acts.iter().map(digest).collect::<Result<Vec<Digest>, _>>()?,
+            ask: ask(m.ask.as_ref().ok_or(MALFORMED)?)?,
+        }),
+        Said::Left(m) => Word::Left(Left {
+            given: given(m.given.as_ref().ok_or(MALFORMED)?)?,
+            undecided: m.undecided,
+            moved_on: m.moved_on,
         }),
         Said::Resumed(m) => Word::Resumed {
             fence: digest(&m.fence)?,
@@ -144,6 +179,17 @@ fn incarnation(number: u64) -> Result<Incarnation, Reason> {
 
 fn nonce(bytes: &Bytes) -> Result<Nonce, Reason> {
     bytes[..].try_into().map_err(|_| MALFORMED)
+}
+
+fn given(m: &v1::Given) -> Result<Given, Reason> {
+    Ok(Given {
+        nonce: nonce(&m.nonce)?,
+        round: m.round,
+        number: m.number,
+        of: m.of,
+        more: m.more,
+        track: if m.track.is_empty() { None } else { Some(digest(&m.track)?) },
+    })
 }
 
 fn ask(m: &v1::Ask) -> Result<Ask, Reason> {

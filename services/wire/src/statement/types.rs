@@ -24,6 +24,7 @@ pub fn type_name(kind: Kind) -> &'static str {
         Kind::Recovery => "application/vnd.lienthong.recovery.v1",
         Kind::Retire => "application/vnd.lienthong.retire.v1",
         Kind::Reclaim => "application/vnd.lienthong.reclaim.v1",
+        Kind::Succeed => "application/vnd.lienthong.succeed.v1",
     }
 }
 

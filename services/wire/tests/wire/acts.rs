@@ -25,12 +25,12 @@ use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn key() -> SigningKey {
+pub(crate) fn key() -> SigningKey {
     SigningKey::from_seed("tinh.2024", &[9; 32]).unwrap()
 }
 
 /// The fixture's directory with a key of its authority.
-fn with_authority() -> DirectoryFile {
+pub(crate) fn with_authority() -> DirectoryFile {
     let mut file = directory();
     file.authority.keys.push(PublicKey { id: key().id().into(), public: key().public() });
     file
@@ -44,7 +44,7 @@ fn retire(why: &str) -> Retire {
     Retire { agency: id("huyen-b"), successor: Some(id("so-c")), why: why.into() }
 }
 
-fn act() -> Statement {
+pub(crate) fn act() -> Statement {
     let made_at = WallMs(1_705_276_800_000);
     sign(key(), id("tinh"), 7, made_at, retire("NQ 1668/NQ-UBTVQH15"))
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, TrackId, WallMs};
-use lienthong_core::recovery::{Ask, Given, Known, Word};
+use lienthong_core::recovery::{Ask, Estate, Given, Known, Left, Word};
 use lienthong_core::statement as core;
 use lienthong_core::statement::{Body, Claim, Statement};
 use lienthong_proto::v1;
@@ -190,22 +190,26 @@ pub(crate) fn each_kind() -> Vec<Arc<Statement>> {
 }
 
 /// Every word of a recovery, with its name.
-pub(crate) fn words() -> [(&'static str, Word); 11] {
+pub(crate) fn words() -> [(&'static str, Word); 13] {
     let incarnation = Incarnation(3);
     let known = Known { track: hash(1), statements: hash(6), has_content: true };
     let (round, number, of) = (2, 1, 4);
+    let ask = Ask { nonce: [9; 16], round, number, of, after: hash(8), tracks: vec![known] };
+    let given = Given { nonce: [9; 16], round, number, of, more: true, track: Some(hash(1)) };
     let sought = core::AckItem { track: hash(1), sid: hash(5) };
     [
         ("fence", Word::Fence { incarnation, nonce: [7; 16] }),
         ("fenced", Word::Fenced { fence: hash(4), taken: false, held: Incarnation(5), recovering: true }),
         ("stands", Word::Stands { fence: hash(4) }),
-        ("ask", Word::Ask(Ask { nonce: [9; 16], round, number, of, after: hash(8), tracks: vec![known] })),
-        ("given", Word::Given(Given { nonce: [9; 16], round, number, of, more: true, track: Some(hash(1)) })),
+        ("ask", Word::Ask(ask.clone())),
+        ("given", Word::Given(given)),
         ("resumed", Word::Resumed { fence: hash(4), vouched: vec![hash(2), hash(3)], last: true }),
         ("hello", Word::Hello),
         ("rollback", Word::Rollback),
         ("acts", Word::Acts { known: vec![hash(2), hash(3)], asks: true }),
         ("seek", Word::Seek { agency: id("huyen-b"), acts: vec![hash(2)], items: vec![sought] }),
         ("sought", Word::Sought { seek: hash(4) }),
+        ("estate", Word::Estate(Estate { acts: vec![hash(2)], ask })),
+        ("left", Word::Left(Left { given, undecided: true, moved_on: true })),
     ]
 }

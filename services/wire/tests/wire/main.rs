@@ -16,4 +16,5 @@ mod reasons;
 mod records;
 mod roundtrip;
 mod spine;
+mod succession;
 mod words;

@@ -2,11 +2,12 @@
 
 use crate::fixture::{made, signed, verifier};
 use lienthong_core::authority::reclaim::Reclaim;
+use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits;
 use lienthong_core::record::{CommandRef, Origin, Record, StatementRecord, TraceContext};
-use lienthong_core::recovery::{Ask, Given, HIGHEST_INCARNATION, Known, Word};
+use lienthong_core::recovery::{Ask, Estate, Given, HIGHEST_INCARNATION, Known, Left, Word};
 use lienthong_core::statement as core;
 use lienthong_core::statement::{Body, Channel, Claim, Commitment, HandOffKind, RefusalCause, Resolution};
 use lienthong_wire::record::{decode_record, encode_record};
@@ -125,6 +126,8 @@ fn answer() -> impl Strategy<Value = Body> {
                 Just(Body::Refuse(core::Refuse { track, tid, hop, cause, reason: text.clone() })),
                 Just(Body::Cancel(core::Cancel { track, tid, reason: text })),
                 Just(Body::Reclaim(Reclaim { track, tid, hop, act: track })),
+                Just(Body::Succeed(Succeed { track, prev: tid, hop, act: tid })),
+                Just(Body::Succeed(Succeed { track, prev: tid, hop: Hop(0), act: tid })),
                 Just(Body::Received(received)),
                 Just(Body::Ack(acks)),
             ]
@@ -155,13 +158,17 @@ fn word() -> impl Strategy<Value = Word> {
         |(((inc, held), round, number, flag), nonce, id, tracks, vouched)| {
             let (incarnation, of) = (Incarnation(inc), number + 1);
             let track = flag.then_some(id);
+            let ask = Ask { nonce, round, number, of, after: id, tracks };
+            let given = Given { nonce, round, number, of, more: !flag, track };
             let items = vouched.iter().map(|sid| core::AckItem { track: id, sid: *sid }).collect();
             prop_oneof![
                 Just(Word::Fence { incarnation, nonce }),
                 Just(Word::Fenced { fence: id, taken: flag, held: Incarnation(held), recovering: !flag }),
                 Just(Word::Stands { fence: id }),
-                Just(Word::Ask(Ask { nonce, round, number, of, after: id, tracks })),
+                Just(Word::Ask(ask.clone())),
                 Just(Word::Given(Given { nonce, round, number, of, more: flag, track })),
+                Just(Word::Estate(Estate { acts: vouched.clone(), ask })),
+                Just(Word::Left(Left { given, undecided: flag, moved_on: !flag })),
                 Just(Word::Acts { known: vouched.clone(), asks: flag }),
                 Just(Word::Seek { agency: crate::fixture::id("so-c"), acts: vouched.clone(), items }),
                 Just(Word::Sought { seek: id }),

@@ -3,7 +3,9 @@
 use crate::fixture::{commitment, hash, id, intake, note, signer, simple, verifier, words};
 use bytes::Bytes;
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::{ASK_PARTS, ASKED_AT_ONCE, Given, HIGHEST_INCARNATION, VOUCHED_AT_ONCE, Word};
+use lienthong_core::recovery::{
+    ASK_PARTS, ASKED_AT_ONCE, Given, HIGHEST_INCARNATION, Left, VOUCHED_AT_ONCE, Word,
+};
 use lienthong_core::statement::{Body, Kind, Statement};
 use lienthong_proto::v1;
 use lienthong_proto::v1::recovery::Word as Said;
@@ -90,12 +92,18 @@ fn what_is_given_back_comes_with_its_own_content() {
     let begun = simple("huyen-b", intake(Some(commitment())));
     let other = simple("huyen-b", note(begun.sid(), begun.sid(), "x"));
     let without = simple("huyen-b", intake(None));
-    let opened = |track, certificate: &[&Statement]| {
-        let word = Given { track, ..given() };
-        let statement = simple("xa-a", Body::Recovery(Word::Given(word)));
+    let opened_as = |word, certificate: &[&Statement]| {
+        let statement = simple("xa-a", Body::Recovery(word));
         let letter = Letter { statement: &statement, certificate, content: Some(&content), trace: None };
         open_envelope(&verifier(), &id("xa-a"), encode_envelope(&letter).into())
             .map(|inbound| inbound.content)
+    };
+    let opened = |track, certificate: &[&Statement]| {
+        let given = Given { track, ..given() };
+        let given_back = opened_as(Word::Given(given), certificate);
+        let left = opened_as(Word::Left(Left { given, undecided: true, moved_on: false }), certificate);
+        assert_eq!(given_back, left, "what a retired one left comes like what is given back");
+        left
     };
     assert_eq!(opened(Some(begun.sid()), &[&other, &begun]), Ok(Some(content.clone())));
     let mismatch = Err(Reason::ContentMismatch);

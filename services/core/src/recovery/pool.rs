@@ -1,0 +1,107 @@
+//! Statements that others gave, until each has its place at the end of its spine.
+
+use super::POOLED;
+use crate::custody::state::State;
+use crate::custody::track::{Entry, Track};
+use crate::ids::{AgencyId, Sid, TrackId};
+use crate::statement::{Accept, Body, Refuse, Statement};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+
+/// Statements without a place, by track.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    tracks: BTreeMap<TrackId, BTreeMap<Sid, Arc<Statement>>>,
+    count: usize,
+}
+
+impl Pool {
+    /// Adds statements of a track to those that wait for their place. `false` when there is no room: no honest peer gives so
+    /// much that has no place, and what was not taken must not count as given.
+    #[must_use]
+    pub fn add(&mut self, track: TrackId, statements: &[Arc<Statement>]) -> bool {
+        if self.count > POOLED {
+            return false;
+        }
+        let pool = self.tracks.entry(track).or_default();
+        let before = pool.len();
+        pool.extend(statements.iter().filter(|s| s.track() == Some(track)).map(|s| (s.sid(), s.clone())));
+        self.count += pool.len() - before;
+        if pool.is_empty() {
+            self.tracks.remove(&track);
+        }
+        true
+    }
+
+    /// The next statement of a track that has its place at the end of the spine as it is known now.
+    pub fn next_of(&mut self, state: &State, id: &TrackId) -> Option<Arc<Statement>> {
+        let pool = self.tracks.get_mut(id)?;
+        let (known, before) = (state.track(id), pool.len());
+        pool.retain(|sid, _| known.is_none_or(|t| t.entry(sid).is_none()));
+        let sid = match known {
+            None => pool.get(id).filter(|s| matches!(s.body, Body::Intake(_))).map(|s| s.sid()),
+            Some(track) => pool.values().find(|s| follows(state, track, s, pool)).map(|s| s.sid()),
+        };
+        let found = sid.and_then(|sid| pool.remove(&sid));
+        self.count -= before - pool.len();
+        if pool.is_empty() {
+            self.tracks.remove(id);
+        }
+        found
+    }
+
+    /// Whether something about a track has no place.
+    pub fn has(&self, track: &TrackId) -> bool {
+        self.tracks.contains_key(track)
+    }
+
+    /// Statements of an agency that have no place.
+    pub fn unplaced(&self, of: &AgencyId) -> usize {
+        self.tracks.values().flat_map(BTreeMap::values).filter(|s| s.claim.agency == *of).count()
+    }
+}
+
+/// Whether a statement is the next of the spine. An undecided offer to this node is not: its giver sends it again, with
+/// its content, and it is receipted then; only a giver who is retired does not.
+fn follows(
+    state: &State,
+    track: &Track,
+    statement: &Statement,
+    pool: &BTreeMap<Sid, Arc<Statement>>,
+) -> bool {
+    let mut standing = track.standing();
+    let hop = match &statement.body {
+        Body::Offer(offer) if offer.to == state.me => {
+            let decided = pool.values().any(|s| s.body.prev() == Some(statement.sid()));
+            if !decided && !state.memory.acts.retires(&statement.claim.agency) {
+                return false;
+            }
+            Some(offer.hop)
+        }
+        Body::Offer(offer) => Some(offer.hop),
+        _ => None,
+    };
+    // Over what contradicts the intake or the offer no certificate could be walked.
+    let fits = match &statement.body {
+        Body::Offer(offer) => offer.content.as_ref().map(|c| c.digest) == track.commitment_digest(),
+        Body::Accept(Accept { tid, hop, .. }) | Body::Refuse(Refuse { tid, hop, .. }) => {
+            track.transfers.get(tid).is_some_and(|t| t.hop == *hop)
+        }
+        // Its act came beside it.
+        Body::Reclaim(b) => {
+            let transfer = track.transfers.get(&b.tid);
+            let retired = state.memory.acts.0.get(&b.act).map(|act| &act.agency);
+            transfer.is_some_and(|t| t.hop == b.hop && Some(&t.to) == retired)
+        }
+        Body::Succeed(b) => state.memory.acts.0.get(&b.act).is_some_and(|act| {
+            let named = act.successor.as_ref() == Some(&statement.claim.agency);
+            named && act.agency == *standing.holder && b.hop == standing.hop
+        }),
+        _ => true,
+    };
+    if !fits {
+        return false;
+    }
+    let entry = Entry::of(state.next, statement);
+    standing.takes(&entry, hop, &track.transfers)
+}
