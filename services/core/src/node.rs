@@ -156,6 +156,9 @@ impl<C: Codec> Node<C> {
     #[must_use]
     pub fn with_nonce(mut self, nonce: Nonce) -> Self {
         self.nonce = nonce;
+        if let Some(asking) = self.asking.as_mut() {
+            asking.renew(nonce); // it was begun before the caller could say
+        }
         self
     }
 

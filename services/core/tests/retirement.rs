@@ -181,6 +181,37 @@ fn nobody_is_asked_before_it_knows_the_act() {
     assert!(!world.state(&a).recovering());
 }
 
+/// A restart in the middle of a recovery asks under a nonce of its own, not under that of every such restart.
+#[test]
+fn a_restart_asks_as_itself() {
+    let [a, c] = ["a", "c"].map(id);
+    let mut world = World::new(&["a", "c"]);
+    let kept = copy(&world, &a);
+    submit(&mut world, &a);
+    restore(&mut world, &a, kept);
+    let mut nonces = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        world.crash(world.at(&a).process).unwrap();
+        world.pending.clear();
+        for _ in 0..10 {
+            world.pass(1_000).unwrap();
+            let asks = |n: usize| matches!(word(&world, n), Some(Word::Ask(_)));
+            let heard = world.pending.iter().copied().find(|n| !asks(*n));
+            match heard {
+                Some(number) => world.deliver(number).unwrap().unwrap(),
+                None => break,
+            }
+        }
+        let asked = world.pending.iter().find_map(|n| match word(&world, *n) {
+            Some(Word::Ask(ask)) if world.letters[*n].to == c => Some(ask.nonce),
+            _ => None,
+        });
+        assert!(nonces.insert(asked.unwrap()), "an answer to an earlier start would count");
+    }
+    rest(&mut world, 10);
+    assert!(!world.state(&a).recovering());
+}
+
 /// They lie beside the very word without which no recovery ends.
 #[test]
 fn the_acts_lie_beside_the_answer_to_a_fence() {

@@ -84,6 +84,11 @@ impl Asking {
         }
     }
 
+    /// Sets what is repeated in the answers, before anything is asked.
+    pub fn renew(&mut self, nonce: Nonce) {
+        self.nonce = nonce;
+    }
+
     /// The last round asked.
     pub fn round(&self) -> u32 {
         self.round
