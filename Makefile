@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 ARGS ?=
+ONLY ?=
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
 .PHONY: help tools run test lint fmt sim soak bench bench-peers mutants
@@ -42,15 +43,8 @@ fmt: ## format
 sim: ## the simulator: make sim SEED=7 STEPS=4000, or ARGS='--seeds 0..500'
 	$(CARGO) run --release -p lienthong-sim -- $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(ARGS)
 
-soak: tools ## the long runs: model, power cuts, disks, floods, cluster, recovery, scale, simulator; prints their verdicts
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test model -- --nocapture
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test power_cut -- --nocapture
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test disk_full -- --nocapture
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --release --test flood -- --nocapture
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test cluster -- --nocapture --test-threads=1
-	LIENTHONG_SOAK=1 $(CARGO) test -p lienthong-tests --test recovery -- --nocapture
-	LIENTHONG_SOAK=1 $(CARGO) test --release -p lienthong-tests --test scale -- --nocapture --test-threads=1
-	$(CARGO) run --release -p lienthong-sim -- --seeds 0..20000
+soak: tools ## the long runs, an hour and more, and a table of their verdicts; some of them: make soak ONLY="flood scale"
+	@CARGO='$(CARGO)' ONLY='$(ONLY)' sh tests/soak.sh
 
 bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
 	$(CARGO) bench -p lienthong-tests --bench ledger

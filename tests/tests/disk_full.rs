@@ -49,7 +49,7 @@ async fn a_disk_that_fills_up_at_any_moment_loses_nothing() {
     }
     let rounds = stories * ROUNDS;
     println!(
-        "disk full: {rounds} moments; {done} acts done, {refused} refused with LT510, {decisions} decisions made on a full \
+        "VERDICT disk_full: {rounds} moments; {done} acts done, {refused} refused with LT510, {decisions} decisions made on a full \
          disk, {restarts} starts on a full disk; nothing lost, all ledgers sound"
     );
     assert!(refused >= rounds && decisions >= 3 * rounds, "the disk was never full");

@@ -57,7 +57,10 @@ async fn a_flood_from_one_peer_does_not_slow_the_others() {
     let data = province.node("r").data.clone();
     let used = Space { dir: data.clone(), limit_bytes: None, reserve_bytes: 0 }.look().unwrap().used;
     let kept = province.ops("r").agency().await.unwrap().quarantined;
-    println!("worst ratio {worst:.2}; {} MiB used at the receiver, {kept} in quarantine", used >> 20);
+    println!(
+        "VERDICT flood: worst ratio {worst:.2}; {} MiB used at the receiver, {kept} in quarantine",
+        used >> 20
+    );
     assert!(used <= limit, "{used} bytes used");
     assert!(kept <= 256, "one peer's quarantine is bounded");
     assert!(worst <= if is_soak() { RATIO } else { RATIO_SHORT }, "others are slowed by {worst:.2}");
@@ -79,7 +82,7 @@ async fn measure(province: &mut Province, hand: &Hand, desks: &[Desk], flood: Fl
     let noise = if is_soak() { NOISE_ALONE } else { NOISE };
     let ratio = during.as_secs_f64() / before.max(noise).as_secs_f64();
     println!(
-        "{flood:?}: {published} messages in {} s; hand-offs p50 {:?} -> {:?}, p99 {before:?} -> {during:?}, ratio {ratio:.2}, \
+        "VERDICT flood: {flood:?}: {published} messages in {} s; hand-offs p50 {:?} -> {:?}, p99 {before:?} -> {during:?}, ratio {ratio:.2}, \
          {} -> {} of them",
         spells * length,
         percentile(&calm.took, 50),

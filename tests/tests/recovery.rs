@@ -65,6 +65,15 @@ async fn stands_as(scene: &mut Scene, expected: &BTreeMap<String, Standing>) {
     }
 }
 
+/// What a recovery came to, in a line.
+fn figures(told: &v1::RecoveryStatus) -> String {
+    let v1::RecoveryStatus { kept_records, returned, learned, unplaced, .. } = told;
+    let took = (told.ended_ms - told.since_ms).max(0);
+    format!(
+        "{kept_records} records kept, {returned} returned, {learned} learned, {unplaced} unplaced, {took} ms"
+    )
+}
+
 /// Lines of `lienthong status`.
 fn status(scene: &mut Scene, agency: &str) -> String {
     let url = scene.province.node(agency).url();
@@ -81,7 +90,7 @@ async fn yesterdays_copy(loss: Loss) {
     loss.strike(&mut scene, "a").await;
     scene.province.node("a").start().await;
     let told = recovered(&mut scene, "a", loss).await;
-    println!("{loss:?}: {told:?}");
+    println!("VERDICT recovery: {loss:?}: {}", figures(&told));
     assert_eq!((told.cause(), told.incarnation), (loss.cause(), 1));
     assert!(told.returned > 0 && told.learned > 0 && told.unplaced == 0, "{told:?}");
     let text = status(&mut scene, "a");
@@ -147,7 +156,7 @@ async fn two_nodes_restored_at_once() {
     for agency in ["a", "b"] {
         scene.province.node(agency).ready().await.unwrap();
         let told = recovered(&mut scene, agency, Loss::Restored).await;
-        println!("{agency}: {told:?}");
+        println!("VERDICT recovery: both at once, {agency}: {}", figures(&told));
     }
     scene.settle(&AGENCIES).await;
     scene.one_custodian_each().await;
@@ -197,7 +206,7 @@ async fn killed_again_and_again(loss: Loss) {
         }
     }
     println!(
-        "{loss:?}: killed {kills} times while it recovered; recovered before the last kill: {ended_before}"
+        "VERDICT recovery: {loss:?}: killed {kills} times while it recovered; recovered before the last kill: {ended_before}"
     );
     assert!(kills >= 2, "killed {kills} times");
     scene.province.node("a").start().await;

@@ -4,7 +4,7 @@ use clap::Parser;
 use lienthong_sim::clock::Clocks;
 use lienthong_sim::mutant::Mutant;
 use lienthong_sim::run::run;
-use lienthong_sim::tally::Tally;
+use lienthong_sim::tally::{Kind, Tally};
 use lienthong_sim::trace::Aloud;
 use lienthong_sim::world::Config;
 use std::fmt;
@@ -94,8 +94,30 @@ fn main() -> ExitCode {
             }
         }
     }
-    say(format_args!("{played} seeds of {} steps, every invariant held\n{tally}", config.steps));
+    say(format_args!(
+        "{tally}\nVERDICT sim: {played} seeds of {} steps, every invariant held: {}",
+        config.steps,
+        Sum(&tally)
+    ));
     ExitCode::SUCCESS
+}
+
+/// What the runs were about, in a line.
+struct Sum<'t>(&'t Tally);
+
+impl fmt::Display for Sum<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = [
+            (Kind::Outcome, "hop accepted"),
+            (Kind::Outcome, "dossier closed"),
+            (Kind::Fault, "courier wiped"),
+            (Kind::Fault, "old copy put back"),
+            (Kind::Outcome, "recovery finished"),
+            (Kind::Outcome, "hop reclaimed from a retired agency"),
+        ];
+        let told = told.map(|(kind, name)| format!("{name} {}", self.0.of(kind, name)));
+        f.write_str(&told.join(", "))
+    }
 }
 
 /// Whoever reads may stop reading.

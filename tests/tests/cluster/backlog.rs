@@ -134,7 +134,7 @@ async fn three_days_cut_off_and_level_over_a_bad_line() {
     let (up, down) = line.carried();
     let verdict = backlog.end().await;
     println!(
-        "VERDICT a commune with {out} envelopes of 2 KiB waiting, and {into} for it, over 2 Mbit/s and 200 ms each way: \
+        "VERDICT cluster: a commune with {out} envelopes of 2 KiB waiting, and {into} for it, over 2 Mbit/s and 200 ms each way: \
          level in {:.1} s; {} bytes up and {} down, {} up for each envelope; {verdict}",
         took.as_secs_f64(),
         up,
@@ -160,7 +160,7 @@ async fn a_department_cut_off_is_level_soon() {
     let took = backlog.until_level(Duration::from_secs(bound)).await;
     let verdict = backlog.end().await;
     println!(
-        "VERDICT a node with {out} envelopes of 2 KiB waiting, taken in within {filled:.0} s: level in {:.1} s, {:.0} a \
+        "VERDICT cluster: a node with {out} envelopes of 2 KiB waiting, taken in within {filled:.0} s: level in {:.1} s, {:.0} a \
          second; {verdict}",
         took.as_secs_f64(),
         out as f64 / took.as_secs_f64()

@@ -106,7 +106,7 @@ impl Scene {
         let judged = judge(&mut self.province, &AGENCIES, &carried);
         let (handed, took) = (self.handed(), self.began.elapsed().as_secs_f64());
         println!(
-            "VERDICT {what}: {handed} hand-offs of {} dossiers in {took:.0} s; {judged}; {exports} evidence files \
+            "VERDICT cluster: {what}: {handed} hand-offs of {} dossiers in {took:.0} s; {judged}; {exports} evidence files \
              verified, outboxes empty",
             carried.len()
         );

@@ -44,7 +44,11 @@ async fn a_data_folder_stays_within_its_limit_and_still_decides() {
     assert!(told.since_ms > 0 && told.limit_bytes == LIMIT, "{told:?}");
     let data = province.node("b").data.clone();
     let used = Space { dir: data.clone(), limit_bytes: None, reserve_bytes: 0 }.look().unwrap().used;
-    println!("limit of {} MiB: {taken} dossiers of 500 kB, {} MiB used", LIMIT >> 20, used >> 20);
+    println!(
+        "VERDICT disk_full: limit of {} MiB: {taken} dossiers of 500 kB, {} MiB used",
+        LIMIT >> 20,
+        used >> 20
+    );
     assert!(used <= LIMIT, "{used} bytes used");
     eventually(BOUND, "the outbox of b is empty but for nothing", async || {
         (ops.agency().await.ok()?.outbox == 0).then_some(())
@@ -83,7 +87,7 @@ async fn when_the_reserve_is_used_up_the_node_stays_and_says_so() {
     assert_eq!(told.level(), v1::StorageLevel::Out, "{told:?}");
     assert_eq!(reason(&b.complete("done", &id).await.unwrap_err()), "LT510_STORAGE_FULL");
     assert_eq!(b.get(&id).await.expect("reading goes on").phase(), v1::Phase::Held);
-    println!("{reads} records from the reserve, then nothing is written");
+    println!("VERDICT disk_full: {reads} records from the reserve, then nothing is written");
     province.stop().await;
     let node = province.node("b");
     let text = std::fs::read_to_string(&node.config).unwrap();

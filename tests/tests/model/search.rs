@@ -15,7 +15,7 @@ pub(crate) fn holds(rules: Rules) {
     let begin = Instant::now();
     let checker = rules.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
     let states = checker.unique_state_count();
-    println!("{rules:?}: {states} states, {:.1} s", begin.elapsed().as_secs_f32());
+    println!("VERDICT model: {rules:?}: {states} states, {:.1} s", begin.elapsed().as_secs_f32());
     let found = checker.discoveries().into_iter().map(|(name, path)| (name, lines(&path.into_actions())));
     let violated: Vec<String> = found.map(|(name, way)| format!("{name} does not hold:\n{way}")).collect();
     assert!(violated.is_empty(), "{}", violated.join("\n"));
@@ -35,8 +35,8 @@ pub(crate) fn shortest(rules: Rules, property: &'static str) -> Option<Vec<Actio
         if way.is_some() || checker.max_depth() < steps {
             let (states, time) = (checker.unique_state_count(), begin.elapsed().as_secs_f32());
             println!(
-                "{rules:?}: {property}: {:?} steps, {states} states, {time:.1} s",
-                way.as_ref().map(Vec::len)
+                "VERDICT model: {rules:?}: {property} broken after {} steps, {states} states, {time:.1} s",
+                way.as_ref().map_or("no number of".to_owned(), |way| way.len().to_string())
             );
             return way;
         }

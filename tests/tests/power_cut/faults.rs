@@ -37,7 +37,7 @@ fn fail(shim: &Shim, pattern: Pattern, how: &str) {
     // sled may wait for ever for a write that failed for good. The process is then killed, and nothing may be lost.
     let hung = may_give_up && pattern == Pattern::Queues && run.status.code().is_none();
     if hung {
-        println!("FAULTS {pattern}, {how}: sled hung and was killed");
+        println!("{pattern}, {how}: sled hung and was killed");
     }
     assert!(run.status.success() || gave_up || hung, "{told}");
     let mut shadow = Shadow::new(Ignored::None);
@@ -64,7 +64,10 @@ fn every_call(pattern: Pattern, class: &str) {
             fail(&shim, pattern, &format!("{class}:{k}:{way}"));
         }
     }
-    println!("FAULTS {pattern}, {class}: {} failures in {count} calls, 0 faults", count * ways);
+    println!(
+        "VERDICT power_cut: {pattern}, failing calls, {class}: {} failures in {count} calls, 0 faults",
+        count * ways
+    );
 }
 
 /// The writer is killed before a call, started again and comes to its end; then the power goes. What the killed one
@@ -89,7 +92,9 @@ fn killed_before_every_call(pattern: Pattern) {
             rounds += 1;
         }
     }
-    println!("FAULTS {pattern}, killed, started again, then a power cut: {rounds} rounds, 0 faults");
+    println!(
+        "VERDICT power_cut: {pattern}, killed, started again, then a power cut: {rounds} rounds, 0 faults"
+    );
 }
 
 #[test]

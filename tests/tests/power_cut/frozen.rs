@@ -100,7 +100,7 @@ fn rounds(pattern: Pattern) {
         Err(Missing::Forbidden(why)) => {
             // No machine can be blamed for that, and the second rig runs there.
             println!(
-                "SKIPPED, NO POWER CUT OF A MOUNTED FILE SYSTEM: this machine does not allow loop mounts: {why}"
+                "VERDICT power_cut: SKIPPED, NO POWER CUT OF A MOUNTED FILE SYSTEM: this machine does not allow loop mounts: {why}"
             );
             return;
         }

@@ -68,7 +68,10 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { title, rounds, acknowledged, torn, rebuilt, .. } = self;
         let (lost, closed) = (self.lost.len(), self.closed.len());
-        write!(f, "POWER {title}: {rounds} rounds, {acknowledged} steps acknowledged, {lost} lost, ")?;
+        write!(
+            f,
+            "VERDICT power_cut: {title}: {rounds} rounds, {acknowledged} steps acknowledged, {lost} lost, "
+        )?;
         write!(f, "{closed} not opening, {torn} with a torn commit, {rebuilt} with queues rebuilt")
     }
 }

@@ -281,7 +281,7 @@ impl Scene {
             let told = self.command(&["ledger", "verify", data.to_str().unwrap(), "--directory", &directory]);
             assert!(told.contains("SOUND"), "{told}");
         }
-        println!("{trails} trails and 3 ledgers verified offline");
+        println!("VERDICT recovery: {trails} trails and 3 ledgers verified offline");
     }
 }
 
