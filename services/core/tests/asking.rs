@@ -4,17 +4,16 @@
 mod world;
 
 use lienthong_core::authority::Acts;
-use lienthong_core::codec::Codec;
 use lienthong_core::custody::state::State;
-use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, Instant, LedgerIndex, TrackId, WallMs};
-use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::ids::{AgencyId, Digest, Hop, Instant, TrackId};
 use lienthong_core::recovery::asking::{Asking, Progress, ToSay};
 use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, POOLED, Word};
-use lienthong_core::statement::{Body, Claim, Note, Statement};
+use lienthong_core::statement::{Accept, Body, Note, Statement};
 use std::sync::Arc;
-use world::codec::{Plain, commit};
+use world::codec::commit;
 use world::gone::{give, retire, submit, world};
 use world::people::offer;
+use world::words::{apply, made};
 use world::{World, id};
 
 const FENCE: Digest = Digest([1; 32]);
@@ -250,18 +249,7 @@ fn intake(world: &World, who: &AgencyId, track: TrackId) -> Arc<Statement> {
 
 /// A note of somebody on a track, which nothing else is known of.
 fn note(maker: &str, track: TrackId, number: u64) -> Arc<Statement> {
-    let claim = Claim {
-        agency: id(maker),
-        incarnation: Incarnation(0),
-        index: LedgerIndex(number),
-        head: Head::EMPTY,
-        made_at: WallMs(0),
-        epoch: 1,
-        officer: None,
-    };
-    let body = Body::Note(Note { track, prev: Digest([5; 32]), text: String::new() });
-    let sealed = Plain.seal(&claim, &body);
-    Arc::new(Statement { claim, body, sealed })
+    made(maker, 0, number, Body::Note(Note { track, prev: Digest([5; 32]), text: String::new() }))
 }
 
 #[test]
@@ -294,17 +282,6 @@ fn who_gives_without_end_is_not_listened_to() {
     assert!(!it.pool(other, &[note("b", other, POOLED as u64 + 1)]));
     assert!(!it.pool(track, &[note("b", track, 1)]), "nor on another track");
     assert_eq!(it.unplaced(&b), POOLED + 1);
-}
-
-fn apply(state: &mut State, statement: &Arc<Statement>) {
-    let record = StatementRecord {
-        origin: Origin::Learned,
-        statement: statement.clone(),
-        command: None,
-        trace: None,
-        content: None,
-    };
-    state.apply(&Record::Statement(record));
 }
 
 /// Over what contradicts the intake no certificate could be walked: it has no place, whoever gives it back.
@@ -350,12 +327,37 @@ fn a_reclaim_has_a_place_with_its_act_only() {
     let of_c = world.act(&c, None, 1);
     let next = |acts: &[&Arc<Statement>]| {
         let (mut state, mut it) = (State::new(id("x")), asking(&["a"]));
-        [intake, offer].iter().for_each(|s| apply(&mut state, s));
-        acts.iter().for_each(|act| apply(&mut state, act));
+        [intake, offer].iter().for_each(|s| {
+            apply(&mut state, s);
+        });
+        acts.iter().for_each(|act| {
+            apply(&mut state, act);
+        });
         assert!(it.pool(track, std::slice::from_ref(reclaim)));
         it.next_of(&state, &track).map(|s| s.sid())
     };
     assert_eq!(next(&[]), None, "nobody is retired");
     assert_eq!(next(&[&of_c]), None, "somebody else is");
     assert_eq!(next(&[act, &of_c]), Some(reclaim.sid()));
+}
+
+/// Nor has a decision that names another hop than its offer.
+#[test]
+fn a_decision_of_another_hop_has_no_place() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    let tid = world.transfer_to(track, &b).unwrap();
+    let mut state = State::new(id("x"));
+    let entries = world.state(&a).track(&track).unwrap().entries.clone();
+    for entry in &entries {
+        apply(&mut state, &world.statement(&a, entry.index).unwrap());
+    }
+    let yes = |hop| made("b", 0, 9, Body::Accept(Accept { track, tid, hop: Hop(hop), note: String::new() }));
+    let mut it = asking(&["b"]);
+    assert!(it.pool(track, &[yes(2)]));
+    assert!(it.next_of(&state, &track).is_none());
+    assert!(it.pool(track, &[yes(1)]));
+    assert_eq!(it.next_of(&state, &track).map(|s| s.sid()), Some(yes(1).sid()));
+    assert_eq!(it.unplaced(&b), 1);
 }

@@ -3,33 +3,19 @@
 
 mod world;
 
-use lienthong_core::codec::Codec;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
 use lienthong_core::delivery::outbox::Awaits;
-use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, TrackId, WallMs};
+use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, TrackId};
 use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
-use lienthong_core::record::{Origin, Record, StatementRecord};
+use lienthong_core::record::Record;
 use lienthong_core::recovery::Word;
-use lienthong_core::statement::{Body, Claim, Statement};
-use std::sync::Arc;
-use world::codec::Plain;
+use lienthong_core::statement::{Body, Claim};
 use world::gone::{copy, give, hand, intercept, phase, rest, restore, sign, submit, world};
 use world::people::offer;
+use world::words::{apply, made, said};
 use world::{World, id};
-
-/// Words of this agency that are on a disk.
-fn said(world: &World, at: &AgencyId, maker: &AgencyId, is: impl Fn(&Word) -> bool) -> usize {
-    let words = world.at(at).ledger.iter().filter_map(|record| match record {
-        Record::Statement(r) if r.statement.claim.agency == *maker => match &r.statement.body {
-            Body::Recovery(word) => Some(word),
-            _ => None,
-        },
-        _ => None,
-    });
-    words.filter(|word| is(word)).count()
-}
 
 /// Puts a copy back and starts it as if nothing had happened.
 fn put_back_silently(world: &mut World, who: &AgencyId, (ledger, head): (Vec<Record>, Head)) {
@@ -37,34 +23,6 @@ fn put_back_silently(world: &mut World, who: &AgencyId, (ledger, head): (Vec<Rec
     (place.ledger, place.head, place.node) = (ledger, head, None);
     world.start(who).unwrap();
     world.step(who, Input::Greet).unwrap().unwrap();
-}
-
-/// A statement as an incarnation of `maker` makes it.
-fn made(maker: &str, incarnation: u64, index: u64, body: Body) -> Arc<Statement> {
-    let claim = Claim {
-        agency: id(maker),
-        incarnation: Incarnation(incarnation),
-        index: LedgerIndex(index),
-        head: Head::EMPTY,
-        made_at: WallMs(0),
-        epoch: 1,
-        officer: None,
-    };
-    let sealed = Plain.seal(&claim, &body);
-    Arc::new(Statement { claim, body, sealed })
-}
-
-fn apply(state: &mut State, statement: &Arc<Statement>) -> Sid {
-    let (origin, sid) = (Origin::Taken, statement.sid());
-    let statement = statement.clone();
-    state.apply(&Record::Statement(StatementRecord {
-        origin,
-        statement,
-        command: None,
-        trace: None,
-        content: None,
-    }));
-    sid
 }
 
 /// R4. B was put back and handed on what it had offered to A; then A is put back to before it heard of B's fence, and

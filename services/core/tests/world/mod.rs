@@ -9,6 +9,7 @@ pub mod mirror;
 pub mod network;
 pub mod people;
 pub mod truth;
+pub mod words;
 
 use codec::Plain;
 use lienthong_core::delivery::courier::Timing;
