@@ -277,6 +277,7 @@ fn who_gives_without_end_is_not_listened_to() {
     // What has its place takes no room any more.
     let other = Digest([6; 32]);
     let some: Vec<_> = (0..POOLED as u64).map(|n| note("b", other, n)).collect();
+    assert!(it.pool(other, &some[..1]));
     assert!(it.pool(other, &some));
     assert!(it.pool(other, &[note("b", other, POOLED as u64)]), "this is the last");
     assert!(!it.pool(other, &[note("b", other, POOLED as u64 + 1)]));

@@ -3,14 +3,16 @@
 
 mod world;
 
+use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Digest, Incarnation};
 use lienthong_core::reason::Reason;
-use lienthong_core::recovery::Word;
+use lienthong_core::record::Record;
 use lienthong_core::recovery::asking::Progress;
+use lienthong_core::recovery::{Given, Word};
 use lienthong_core::statement::Body;
-use world::World;
-use world::gone::{copy, intercept, rest, restore, world};
+use world::gone::{copy, hand, intercept, rest, restore, submit, world};
 use world::words::{made, said, tell};
+use world::{World, id};
 
 const OTHER: Digest = Digest([8; 32]);
 
@@ -80,9 +82,12 @@ fn two_who_recover_fence_once_each() {
         // One FENCE is late: the FENCED of its maker, of the new incarnation, is there before it.
         let number = intercept(&mut world, first);
         world.deliver(number).unwrap().unwrap();
-        let late = world.pending.remove(0);
+        let is_fence =
+            |n: &usize| matches!(&world.letters[*n].statement.body, Body::Recovery(Word::Fence { .. }));
+        let (late, soon): (Vec<usize>, Vec<usize>) = world.pending.iter().copied().partition(is_fence);
+        world.pending = soon;
         world.deliver_all().unwrap();
-        world.deliver(late).unwrap().unwrap();
+        world.pending.splice(0..0, late);
         rest(&mut world, 60);
         for who in [&a, &b] {
             assert_eq!(
@@ -151,4 +156,41 @@ fn the_new_incarnation_is_above_what_any_peer_holds() {
     rest(&mut world, 60);
     assert!(!world.state(&a).recovering());
     assert_eq!(world.state(&c).memory.highest(&a), Incarnation(7));
+}
+
+/// A content may come back later than the statements, from somebody else: it is kept beside the intake, once.
+#[test]
+fn a_content_that_comes_later_is_kept_once() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let kept = copy(&world, &a);
+    let track = submit(&mut world, &a);
+    hand(&mut world, track, &a, &b);
+    let known = world.state(&b).track(&track).unwrap().clone();
+    let spine: Vec<_> = known.entries.iter().map(|e| world.statement(&b, e.index).unwrap()).collect();
+    let Some(Record::Statement(with)) = known.content.map(|i| &world.at(&b).ledger[i.0 as usize]) else {
+        panic!("B has the content")
+    };
+    let content = with.content.clone();
+    restore(&mut world, &a, kept);
+    world.pending.clear();
+    let asks = Given { nonce: [0; 16], round: 1, number: 1, of: 1, more: false, track: Some(track) };
+    let mut index = 900;
+    let mut give = |world: &mut World, content| {
+        index += 1;
+        let word = made("b", 0, index, Body::Recovery(Word::Given(asks)));
+        let mut letter = world.letters[0].clone();
+        (letter.from, letter.to, letter.statement) = (id("b"), id("a"), word);
+        (letter.certificate, letter.content) = (spine.clone(), content);
+        world.letters.push(letter);
+        assert_eq!(world.deliver(world.letters.len() - 1).unwrap(), Ok(()));
+        world.at(&id("a")).ledger.len()
+    };
+    give(&mut world, None);
+    let here = world.state(&a).track(&track).unwrap();
+    assert_eq!((here.phase, here.content), (Phase::Gone, None));
+    let after = give(&mut world, content.clone());
+    let at = world.state(&a).track(&track).unwrap().content.expect("it is here");
+    let Record::Statement(kept) = &world.at(&a).ledger[at.0 as usize] else { panic!("a statement") };
+    assert_eq!((kept.statement.sid(), &kept.content), (track, &content));
+    assert_eq!(give(&mut world, content), after, "a second time it is not");
 }

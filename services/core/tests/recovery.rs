@@ -10,7 +10,7 @@ use lienthong_core::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Trac
 use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
-use lienthong_core::recovery::Word;
+use lienthong_core::recovery::{CODE_GAP, Word};
 use lienthong_core::statement::{Body, Claim};
 use world::gone::{copy, give, hand, intercept, phase, rest, restore, sign, submit, world};
 use world::people::offer;
@@ -207,4 +207,32 @@ fn what_an_incarnation_vouches_for_adds_up() {
     assert!(state.memory.admits(&claim, &old[0]) && !state.memory.admits(&claim, &old[1]));
     let now = Claim { incarnation: Incarnation(4), ..claim };
     assert!(state.memory.admits(&now, &old[1]), "what it makes itself needs nobody");
+}
+
+/// A copy is put back twice on one day, and nothing was taken in between its fences: what was issued and lost in the first
+/// recovery is not issued again in the second.
+#[test]
+fn codes_leave_room_for_what_was_lost_in_each_recovery_of_a_day() {
+    let (mut world, [a, _]) = world(["a", "b"]);
+    let number = |world: &World, track| {
+        let code = world.state(&a).track(&track).unwrap().code.to_string();
+        code.rsplit('-').next().unwrap().parse::<u32>().unwrap()
+    };
+    let track = submit(&mut world, &a);
+    assert_eq!(number(&world, track), 1);
+    let kept = copy(&world, &a);
+    restore(&mut world, &a, kept);
+    let kept = copy(&world, &a);
+    let lost = submit(&mut world, &a);
+    let lost = number(&world, lost);
+    assert_eq!(lost, 1 + CODE_GAP + 1);
+    restore(&mut world, &a, kept);
+    let next = submit(&mut world, &a);
+    assert_eq!(number(&world, next), 1 + 2 * CODE_GAP + 1, "not {lost} again");
+    // What was left out of one day is no matter of the next.
+    let kept = copy(&world, &a);
+    world.at_mut(&a).clock_ms += 86_400_000;
+    restore(&mut world, &a, kept);
+    let tomorrow = submit(&mut world, &a);
+    assert_eq!(number(&world, tomorrow), CODE_GAP + 1);
 }
