@@ -135,6 +135,23 @@ fn it_has_resumed_only_from_the_fence_that_was_heard() {
     assert_eq!(world.at(&a).ledger.len(), before);
 }
 
+/// Where a fence is known and not who set it, a RESUMED counts by its incarnation, whatever it vouches for.
+#[test]
+fn an_end_of_a_recovery_is_news_without_anything_to_vouch_for() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let resumed = |incarnation, fence, index| {
+        made("b", incarnation, index, Body::Recovery(Word::Resumed { fence, vouched: vec![], last: true }))
+    };
+    assert_eq!(tell(&mut world, &b, &a, resumed(1, OTHER, 900)), Ok(()));
+    assert_eq!(tell(&mut world, &b, &a, resumed(3, OTHER, 910)), Ok(()));
+    assert_eq!(world.state(&a).memory.fences[&b].min, Incarnation(3), "its FENCE was heard by an older copy");
+    assert_eq!(tell(&mut world, &b, &a, made("b", 5, 920, fence(5))), Ok(()));
+    let known = &world.state(&a).memory.fences[&b];
+    let (begun, own) = (known.recovering, known.fence.unwrap());
+    assert_eq!(tell(&mut world, &b, &a, resumed(5, own, 921)), Ok(()));
+    assert!(begun && !world.state(&a).memory.fences[&b].recovering, "it recovers no more");
+}
+
 /// R3. Who knows a higher incarnation of A says which, and A begins above it.
 #[test]
 fn the_new_incarnation_is_above_what_any_peer_holds() {

@@ -236,3 +236,41 @@ fn codes_leave_room_for_what_was_lost_in_each_recovery_of_a_day() {
     let tomorrow = submit(&mut world, &a);
     assert_eq!(number(&world, tomorrow), CODE_GAP + 1);
 }
+
+/// R1. What a copy has in its outbox leaves when the recovery has ended and is on disk, vouched for, and not before.
+#[test]
+fn a_copy_that_recovers_sends_nothing_of_what_it_had() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let track = submit(&mut world, &a);
+    world.ask(&a, offer(track, b.clone())).unwrap().unwrap();
+    world.pending.clear();
+    let kept = copy(&world, &a);
+    restore(&mut world, &a, kept);
+    let offers =
+        |world: &World| world.pending.iter().filter(|n| world.label(**n).starts_with("offer a")).count();
+    for _ in 0..10 {
+        world.pending.clear();
+        world.pass(20_000).unwrap();
+        assert_eq!(offers(&world), 0);
+    }
+    // B answers; the last answer is heard while A's disk is slow.
+    while world.state(&a).recovering() {
+        let number = world.pending.remove(0);
+        world.at_mut(&a).stalled = false;
+        world.catch_up(&a).unwrap();
+        world.at_mut(&a).stalled = world.letters[number].to == a;
+        world.deliver(number).unwrap().unwrap();
+        if world.pending.is_empty() && world.state(&a).recovering() {
+            world.catch_up(&a).unwrap();
+        }
+    }
+    assert!(world.at(&a).stalled, "it has ended, and that is not on disk");
+    world.fire_at(&a).unwrap();
+    world.pass(90_000).unwrap();
+    assert_eq!(offers(&world), 0, "a power cut might take the end of the recovery away");
+    world.catch_up(&a).unwrap();
+    rest(&mut world, 100);
+    let tid = world.transfer_to(track, &b).unwrap();
+    assert_eq!(phase(&world, &b, track), Some(Phase::Inbox(tid)));
+    world.check().unwrap();
+}
