@@ -1,0 +1,54 @@
+//! What a state keeps of tracks, transfers and commands (`core::custody`), asked as its readers ask.
+
+mod world;
+
+use lienthong_core::custody::packed::{pack, unpack};
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::Track;
+use lienthong_core::custody::transfers::Transfers;
+use lienthong_core::ids::{Digest, WallMs};
+use world::gone::{give, hand, submit, world};
+use world::people::act;
+
+/// A clock may be anywhere, also before 1970; what is kept of it is kept to the millisecond.
+#[test]
+fn a_packed_track_has_the_instants_that_it_had() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let track = submit(&mut world, &a);
+    hand(&mut world, track, &a, &b);
+    let known = world.state(&a).track(&track).unwrap().clone();
+    for ms in [0, 1, -1, 63, -64, 64, -65, 1_795_000_000_000, -1_795_000_000_000, i64::MAX, i64::MIN] {
+        let mut other: Track = known.clone();
+        (other.received_at, other.due_at) = (WallMs(ms), Some(WallMs(-1 - ms)));
+        assert_eq!(unpack(&pack(&other)).as_ref(), Some(&other), "{ms}");
+    }
+}
+
+#[test]
+fn what_is_there_is_said_to_be_there() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let [first, second, own] = [0; 3].map(|_| submit(&mut world, &a));
+    give(&mut world, first, &a, &b);
+    hand(&mut world, second, &a, &b);
+    for verb in ["completes", "returns"] {
+        world.ask(&a, act(verb, own, Digest::ZERO).unwrap()).unwrap().unwrap();
+    }
+    let state = world.state(&a);
+    assert!(state.commands.contains_key("call-1") && !state.commands.contains_key("call-1000"));
+    let transfers = &state.track(&first).unwrap().transfers;
+    let tid = world.transfer_to(first, &b).unwrap();
+    assert!(transfers.contains_key(&tid) && !transfers.contains_key(&first));
+    assert!(!transfers.is_empty() && Transfers::default().is_empty());
+    assert!(!state.tracks.is_empty() && State::new(a.clone()).tracks.is_empty());
+    assert_eq!((state.tracks.len(), state.tracks.closed()), (3, 1));
+
+    // As a snapshot is read: closed ones as they were packed.
+    let mut read = State::new(a.clone());
+    for (id, kept) in state.tracks.iter() {
+        let track = kept.read().into_owned();
+        let packed = track.returned.is_some().then(|| pack(&track).into());
+        read.put_track(*id, track, packed);
+    }
+    assert_eq!((read.tracks.len(), read.tracks.closed(), read.tracks.open().count()), (3, 1, 2));
+    assert_eq!(read.tracks, state.tracks);
+}
