@@ -1,0 +1,37 @@
+//! Acts of the authority that come beside something else (`core::authority`): they count like those an operator brings.
+
+mod world;
+
+use lienthong_core::custody::track::Phase;
+use world::gone::{copy, give, intercept, phase, rest, retire, submit, world};
+use world::people::offer;
+
+/// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
+/// on and takes back what it had offered to B, as if it had heard it from an operator.
+#[test]
+fn an_act_in_a_certificate_counts_like_any_other() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let (of_a, of_c) = (submit(&mut world, &a), submit(&mut world, &c));
+    give(&mut world, of_a, &a, &b);
+    give(&mut world, of_c, &c, &b);
+    let (ledger, head) = copy(&world, &c);
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    assert_eq!((phase(&world, &a, of_a), phase(&world, &c, of_c)), (Some(Phase::Held), Some(Phase::Held)));
+
+    let place = world.at_mut(&c);
+    (place.ledger, place.head, place.node) = (ledger, head, None);
+    world.start(&c).unwrap();
+    let offered = world.transfer_to(of_c, &b).unwrap();
+    assert_eq!(phase(&world, &c, of_c), Some(Phase::Offered(offered)));
+    assert!(!world.state(&c).memory.acts.retires(&b), "the copy knows nothing of it");
+    world.ask(&a, offer(of_a, c.clone())).unwrap().unwrap();
+    let over_a_reclaim = intercept(&mut world, "offer a to c");
+    world.pending.clear();
+    world.deliver(over_a_reclaim).unwrap().unwrap();
+    assert!(world.state(&c).memory.acts.retires(&b));
+    rest(&mut world, 20);
+    assert_eq!(phase(&world, &c, of_c), Some(Phase::Held), "B never accepted it");
+    world.check().unwrap();
+}
