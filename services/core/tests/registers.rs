@@ -6,9 +6,15 @@ use lienthong_core::custody::packed::{pack, unpack};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
 use lienthong_core::custody::transfers::Transfers;
-use lienthong_core::ids::{Digest, WallMs};
+use lienthong_core::ids::{Digest, LedgerIndex, WallMs};
+use lienthong_core::node::{Answer, Input};
+use lienthong_core::reason::Reason;
+use lienthong_core::record::{CommandRef, QuarantineSettled, Settling};
+use lienthong_core::recovery::Word;
+use lienthong_core::statement::{Body, Officer};
 use world::gone::{give, hand, submit, world};
 use world::people::act;
+use world::words::{made, tell};
 
 /// A clock may be anywhere, also before 1970; what is kept of it is kept to the millisecond.
 #[test]
@@ -51,4 +57,28 @@ fn what_is_there_is_said_to_be_there() {
     }
     assert_eq!((read.tracks.len(), read.tracks.closed(), read.tracks.open().count()), (3, 1, 2));
     assert_eq!(read.tracks, state.tracks);
+}
+
+/// What came under a key is answered again to who asks the same again, and to nobody else.
+#[test]
+fn an_envelope_is_taken_out_of_quarantine_once() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let others = made("c", 0, 7, Body::Recovery(Word::Hello));
+    assert_eq!(tell(&mut world, &b, &a, others), Err(Reason::SenderMismatch));
+    let index = LedgerIndex(world.at(&a).ledger.len() as u64 - 1);
+    assert!(world.state(&a).is_quarantined(index));
+    let settled = |index, digest| {
+        let command = CommandRef { key: "take-out".into(), digest: Digest([digest; 32]) };
+        let officer = Officer { id: "cb01".into(), name: "Nguyễn Văn Thử".into() };
+        let (settling, why, at) = (Settling::Discarded, "nhầm".into(), WallMs(0));
+        Input::Settle(QuarantineSettled { index, settling, officer, why, command, at })
+    };
+    let Ok(Answer::Done { index: at, repeated: false, .. }) = world.step(&a, settled(index, 1)).unwrap()
+    else {
+        panic!("it is taken out")
+    };
+    assert!(!world.state(&a).is_quarantined(index));
+    let again = world.step(&a, settled(index, 1)).unwrap();
+    assert!(matches!(again, Ok(Answer::Done { index, repeated: true, .. }) if index == at), "{again:?}");
+    assert_eq!(world.step(&a, settled(index, 2)).unwrap(), Err(Reason::IdempotencyConflict));
 }

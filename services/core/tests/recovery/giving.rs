@@ -1,17 +1,15 @@
 //! What is given back to a peer that recovers (`core::recovery::giving`): everything it lacks of what it has part in, once,
 //! and nothing of what is not its matter. Too much would come to rest just the same, so the simulator does not see it.
 
-mod world;
-
+use crate::world::gone::{give, hand, submit, world};
+use crate::world::people::{act, offer};
+use crate::world::{World, id};
 use lienthong_core::ids::{AgencyId, Digest, TrackId};
 use lienthong_core::record::Record;
 use lienthong_core::recovery::giving::{Gathering, Gift, answer, known_with};
 use lienthong_core::recovery::{Ask, GIVEN_AT_ONCE, Known};
 use lienthong_core::statement::Kind;
 use std::collections::BTreeMap;
-use world::gone::{give, hand, submit, world};
-use world::people::offer;
-use world::{World, id};
 
 /// Part `number` of a question.
 fn part(nonce: u8, round: u32, (number, of): (u32, u32), tracks: &[Known]) -> Ask {
@@ -112,7 +110,7 @@ fn a_recall_on_its_way_is_no_difference() {
     let track = submit(&mut world, &a);
     give(&mut world, track, &a, &b);
     let before = known_with(world.state(&a), &b);
-    world.ask(&a, world::people::act("recalls", track, Digest::ZERO).unwrap()).unwrap().unwrap();
+    world.ask(&a, act("recalls", track, Digest::ZERO).unwrap()).unwrap().unwrap();
     assert_eq!(known_with(world.state(&a), &b), before);
     let gifts = given(&world, &b, Vec::new());
     let kinds = gifts[0].statements.iter().map(|i| world.statement(&a, *i).unwrap().body.kind());

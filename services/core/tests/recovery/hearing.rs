@@ -1,8 +1,9 @@
 //! The words of a recovery at the one who hears them (`core::node`, `recovering`): whose they are, of which incarnation and
 //! about which fence, before anything counts.
 
-mod world;
-
+use crate::world::gone::{copy, hand, intercept, rest, restore, submit, world};
+use crate::world::words::{made, said, tell};
+use crate::world::{World, id};
 use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Digest, Incarnation};
 use lienthong_core::reason::Reason;
@@ -10,9 +11,6 @@ use lienthong_core::record::Record;
 use lienthong_core::recovery::asking::Progress;
 use lienthong_core::recovery::{Given, Word};
 use lienthong_core::statement::Body;
-use world::gone::{copy, hand, intercept, rest, restore, submit, world};
-use world::words::{made, said, tell};
-use world::{World, id};
 
 const OTHER: Digest = Digest([8; 32]);
 

@@ -1,10 +1,8 @@
 //! Acts of the authority that come beside something else (`core::authority`): they count like those an operator brings.
 
-mod world;
-
+use crate::world::gone::{copy, give, intercept, phase, rest, retire, submit, world};
+use crate::world::people::offer;
 use lienthong_core::custody::track::Phase;
-use world::gone::{copy, give, intercept, phase, rest, retire, submit, world};
-use world::people::offer;
 
 /// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
 /// on and takes back what it had offered to B, as if it had heard it from an operator.

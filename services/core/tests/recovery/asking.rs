@@ -1,8 +1,10 @@
-//! What a recovering node waits for, asks and counts (`core::recovery::asking`), taken by itself: the simulator plays it
-//! with everything else, and comes to rest also where somebody is asked once more, or too early.
+//! What a recovering node waits for, asks and counts (`core::recovery::asking`), taken by itself.
 
-mod world;
-
+use crate::world::codec::commit;
+use crate::world::gone::{give, rest, retire, submit, world};
+use crate::world::people::offer;
+use crate::world::words::{apply, made};
+use crate::world::{World, id};
 use lienthong_core::authority::Acts;
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest, Hop, Instant, TrackId};
@@ -10,11 +12,6 @@ use lienthong_core::recovery::asking::{Asking, Progress, ToSay};
 use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, POOLED, Word};
 use lienthong_core::statement::{Accept, Body, Note, Statement};
 use std::sync::Arc;
-use world::codec::commit;
-use world::gone::{give, retire, submit, world};
-use world::people::offer;
-use world::words::{apply, made};
-use world::{World, id};
 
 const FENCE: Digest = Digest([1; 32]);
 const NONCE: [u8; 16] = [7; 16];
@@ -320,7 +317,7 @@ fn a_reclaim_has_a_place_with_its_act_only() {
     give(&mut world, track, &a, &b);
     world.die(&b);
     retire(&mut world, &b, &a);
-    world::gone::rest(&mut world, 10);
+    rest(&mut world, 10);
     let known = world.state(&a).track(&track).unwrap();
     let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
     let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
