@@ -12,6 +12,7 @@ use lienthong_core::reason::Reason;
 use lienthong_core::record::{CommandRef, QuarantineSettled, Settling};
 use lienthong_core::recovery::Word;
 use lienthong_core::statement::{Body, Officer};
+use world::World;
 use world::gone::{give, hand, submit, world};
 use world::people::act;
 use world::words::{made, tell};
@@ -62,11 +63,15 @@ fn what_is_there_is_said_to_be_there() {
 /// What came under a key is answered again to who asks the same again, and to nobody else.
 #[test]
 fn an_envelope_is_taken_out_of_quarantine_once() {
-    let (mut world, [a, b]) = world(["a", "b"]);
-    let others = made("c", 0, 7, Body::Recovery(Word::Hello));
-    assert_eq!(tell(&mut world, &b, &a, others), Err(Reason::SenderMismatch));
-    let index = LedgerIndex(world.at(&a).ledger.len() as u64 - 1);
-    assert!(world.state(&a).is_quarantined(index));
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let quarantined = |world: &mut World, from, number| {
+        let others = made("d", 0, number, Body::Recovery(Word::Hello));
+        assert_eq!(tell(world, from, &a, others), Err(Reason::SenderMismatch));
+        LedgerIndex(world.at(&a).ledger.len() as u64 - 1)
+    };
+    let index = quarantined(&mut world, &b, 7);
+    let left = [quarantined(&mut world, &b, 8), quarantined(&mut world, &c, 9)];
+    assert!(world.state(&a).is_quarantined(index) && !world.state(&a).is_quarantined(LedgerIndex(0)));
     let settled = |index, digest| {
         let command = CommandRef { key: "take-out".into(), digest: Digest([digest; 32]) };
         let officer = Officer { id: "cb01".into(), name: "Nguyễn Văn Thử".into() };
@@ -78,6 +83,7 @@ fn an_envelope_is_taken_out_of_quarantine_once() {
         panic!("it is taken out")
     };
     assert!(!world.state(&a).is_quarantined(index));
+    assert!(left.iter().all(|index| world.state(&a).is_quarantined(*index)), "the others stay");
     let again = world.step(&a, settled(index, 1)).unwrap();
     assert!(matches!(again, Ok(Answer::Done { index, repeated: true, .. }) if index == at), "{again:?}");
     assert_eq!(world.step(&a, settled(index, 2)).unwrap(), Err(Reason::IdempotencyConflict));
