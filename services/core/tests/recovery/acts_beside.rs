@@ -1,14 +1,14 @@
 //! Acts of the authority that come beside something else (`core::authority`): they count like those an operator brings.
 
 use crate::world::gone::{copy, give, intercept, phase, rest, retire, submit, world};
+use crate::world::id;
 use crate::world::people::offer;
 use crate::world::words::{apply, made};
 use lienthong_core::authority::reclaim::Reclaim;
-use lienthong_core::custody::command::Act;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
-use lienthong_core::ids::{Digest, Hop};
-use lienthong_core::statement::Body;
+use lienthong_core::ids::{AgencyId, Digest, Hop};
+use lienthong_core::statement::{Body, Offer, RefusalCause};
 
 /// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
 /// on and takes back what it had offered to B, as if it had heard it from an operator.
@@ -40,29 +40,55 @@ fn an_act_in_a_certificate_counts_like_any_other() {
     world.check().unwrap();
 }
 
-/// As a register is written by its owner only, a RECLAIM moves the phase of what it reclaims, and of nothing else.
+/// As a register is written by its owner only, a RECLAIM moves the phase of what it reclaims, and of nothing else: also in a
+/// ledger that has two offers at once, which no honest one has.
 #[test]
 fn a_reclaim_moves_no_other_phase() {
     let (mut world, [a, b]) = world(["a", "b"]);
     let track = submit(&mut world, &a);
     give(&mut world, track, &a, &b);
-    let first = world.transfer_to(track, &b).unwrap();
-    world.ask(&b, Act::Refuse { tid: first, reason: "thiếu giấy tờ".into() }).unwrap().unwrap();
-    world.deliver_all().unwrap();
-    give(&mut world, track, &a, &b);
-    let second = world.transfer_to(track, &b).unwrap();
-    let (mut at_a, mut at_b) = (world.state(&a).clone(), world.state(&b).clone());
-    let phases = |a: &State, b: &State| [a, b].map(|state| state.track(&track).unwrap().phase);
-    let reclaim = |tid, hop| {
-        let act = Digest([1; 32]);
-        made("a", 0, 900 + u64::from(hop), Body::Reclaim(Reclaim { track, tid, hop: Hop(hop), act }))
+    let tid = world.transfer_to(track, &b).unwrap();
+    let offered = world.state(&a).track(&track).unwrap().entry(&tid).unwrap().index;
+    let Body::Offer(right) = world.statement(&a, offered).unwrap().body.clone() else { panic!("no offer") };
+    let reclaim = |maker: &AgencyId, tid, hop| {
+        let reclaim = Reclaim { track, tid, hop: Hop(hop), act: Digest([1; 32]) };
+        made(maker.as_str(), 0, 910 + u64::from(hop), Body::Reclaim(reclaim))
     };
-    for state in [&mut at_a, &mut at_b] {
-        apply(state, &reclaim(first, 1));
+    // A's own second offer would be what it has offered; to A it is one of B.
+    for (who, from, stays, moves) in
+        [(&a, &b, Phase::Offered(tid), Phase::Held), (&b, &a, Phase::Inbox(tid), Phase::Out)]
+    {
+        let mut state = world.state(who).clone();
+        let phase = |state: &State| state.track(&track).unwrap().phase;
+        let other =
+            made(from.as_str(), 0, 900, Body::Offer(Offer { hop: Hop(2), to: id("c"), ..right.clone() }));
+        apply(&mut state, &other);
+        assert_eq!(phase(&state), stays, "{who}");
+        apply(&mut state, &reclaim(from, other.sid(), 2));
+        assert!(state.track(&track).unwrap().transfers[&other.sid()].outcome.is_some());
+        assert_eq!(phase(&state), stays, "{who}");
+        apply(&mut state, &reclaim(&a, tid, 1));
+        assert_eq!(phase(&state), moves, "{who}");
     }
-    assert_eq!(phases(&at_a, &at_b), [Phase::Offered(second), Phase::Inbox(second)]);
-    for state in [&mut at_a, &mut at_b] {
-        apply(state, &reclaim(second, 2));
+}
+
+/// The place of receipt may get the copy of a RECLAIM before that of its OFFER.
+#[test]
+fn a_reclaim_that_overtakes_its_offer_decides_it() {
+    let (mut world, [a, b, _]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    let known = world.state(&a).track(&track).unwrap();
+    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
+    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let [intake, act, offer, reclaim] = spine.as_slice() else { panic!("{spine:?}") };
+    let mut follower = State::new(id("x"));
+    for statement in [intake, act, reclaim, offer] {
+        apply(&mut follower, statement);
     }
-    assert_eq!(phases(&at_a, &at_b), [Phase::Held, Phase::Out]);
+    let outcome = follower.track(&track).unwrap().transfers[&offer.sid()].outcome.unwrap();
+    assert_eq!((outcome.sid, outcome.refused), (reclaim.sid(), Some(RefusalCause::Reclaimed)));
 }
