@@ -5,6 +5,7 @@ use crate::world::id;
 use crate::world::people::offer;
 use crate::world::words::{apply, made};
 use lienthong_core::authority::reclaim::Reclaim;
+use lienthong_core::authority::{ACTS, Retire};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Digest, Hop};
@@ -91,4 +92,20 @@ fn a_reclaim_that_overtakes_its_offer_decides_it() {
     }
     let outcome = follower.track(&track).unwrap().transfers[&offer.sid()].outcome.unwrap();
     assert_eq!((outcome.sid, outcome.refused), (reclaim.sid(), Some(RefusalCause::Reclaimed)));
+}
+
+/// Acts fit one envelope together: there is room for so many, and for one more there is none.
+#[test]
+fn acts_are_bounded() {
+    let mut state = State::new(id("a"));
+    let act = |n: usize| {
+        let retire = Retire { agency: id(&format!("gone-{n}")), successor: None, why: String::new() };
+        made("tinh", 0, n as u64, Body::Retire(retire))
+    };
+    for n in 0..ACTS {
+        assert!(state.memory.acts.takes(&act(n)), "{n}");
+        apply(&mut state, &act(n));
+    }
+    assert!(!state.memory.acts.takes(&act(ACTS)));
+    assert!(state.memory.acts.retires(&id("gone-0")) && !state.memory.acts.is_empty());
 }

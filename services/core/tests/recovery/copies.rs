@@ -13,7 +13,7 @@ use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
 use lienthong_core::recovery::{CODE_GAP, Word};
-use lienthong_core::statement::{Body, Claim};
+use lienthong_core::statement::{Body, Claim, ReceivedItem};
 
 /// Puts a copy back and starts it as if nothing had happened.
 fn put_back_silently(world: &mut World, who: &AgencyId, (ledger, head): (Vec<Record>, Head)) {
@@ -271,4 +271,38 @@ fn a_copy_that_recovers_sends_nothing_of_what_it_had() {
     let tid = world.transfer_to(track, &b).unwrap();
     assert_eq!(phase(&world, &b, track), Some(Phase::Inbox(tid)));
     world.check().unwrap();
+}
+
+/// The first answer to an OFFER stands and is given again; one of an earlier incarnation, which nobody listens to, is given
+/// anew once.
+#[test]
+fn the_first_answer_of_an_incarnation_stands() {
+    let (mut world, [a, b]) = world(["a", "b"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    let tid = world.transfer_to(track, &b).unwrap();
+    let mut state = world.state(&b).clone();
+    let answer = |state: &State| {
+        let track = state.track(&track).unwrap();
+        assert_eq!(track.transfers[&tid].receipt, track.entry(&tid).unwrap().answer);
+        track.entry(&tid).unwrap().answer.unwrap()
+    };
+    let mut index = 900;
+    let mut receipt = |state: &mut State, incarnation| {
+        index += 1;
+        let at = state.next;
+        let commitment = state.track(&track).unwrap().commitment_digest();
+        let items = vec![ReceivedItem { tid, commitment }];
+        apply(state, &made("b", incarnation, index, Body::Received(items)));
+        at
+    };
+    let first = answer(&state);
+    receipt(&mut state, 0);
+    assert_eq!(answer(&state), first, "it stands");
+    let fence = Word::Fence { incarnation: Incarnation(1), nonce: [1; 16] };
+    apply(&mut state, &made("b", 1, 1_000, Body::Recovery(fence)));
+    let anew = receipt(&mut state, 1);
+    assert_eq!(answer(&state), anew);
+    receipt(&mut state, 1);
+    assert_eq!(answer(&state), anew);
 }
