@@ -1,14 +1,17 @@
 //! Acts of the authority that come beside something else (`core::authority`): they count like those an operator brings.
 
-use crate::world::gone::{copy, give, intercept, phase, rest, retire, submit, world};
-use crate::world::id;
+use crate::world::gone::{copy, give, hand, intercept, phase, rest, restore, retire, submit, world};
 use crate::world::people::offer;
 use crate::world::words::{apply, made};
+use crate::world::{World, id};
 use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::authority::{ACTS, Retire};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
-use lienthong_core::ids::{AgencyId, Digest, Hop};
+use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
+use lienthong_core::reason::Reason;
+use lienthong_core::record::Record;
+use lienthong_core::recovery::Word;
 use lienthong_core::statement::{Body, Offer, RefusalCause};
 
 /// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
@@ -108,4 +111,130 @@ fn acts_are_bounded() {
     }
     assert!(!state.memory.acts.takes(&act(ACTS)));
     assert!(state.memory.acts.retires(&id("gone-0")) && !state.memory.acts.is_empty());
+}
+
+/// C took a dossier in that A has offered to B. B is gone, A has taken the offer back, and its word is on the way to C, which
+/// is an old copy that does not know of the act.
+fn a_reclaim_on_its_way() -> (World, [AgencyId; 3], TrackId, usize) {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &c);
+    hand(&mut world, track, &c, &a);
+    give(&mut world, track, &a, &b);
+    let (ledger, head) = copy(&world, &c);
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    let is_reclaim = |world: &World| {
+        world.pending.iter().copied().find(|n| matches!(world.letters[*n].statement.body, Body::Reclaim(_)))
+    };
+    let mut number = is_reclaim(&world);
+    for _ in 0..50 {
+        if number.is_some() {
+            break;
+        }
+        match world.pending.first().copied() {
+            Some(next) => world.deliver(next).unwrap().unwrap(),
+            None => world.pass(1_000).unwrap(),
+        }
+        number = is_reclaim(&world);
+    }
+    let place = world.at_mut(&c);
+    (place.ledger, place.head, place.node) = (ledger, head, None);
+    world.start(&c).unwrap();
+    assert!(!world.state(&c).memory.acts.retires(&b));
+    (world, [a, b, c], track, number.expect("A has taken it back"))
+}
+
+/// Whether the place of receipt knows that an offer is taken back.
+fn is_reclaimed(world: &World, at: &AgencyId, track: TrackId) -> bool {
+    let track = world.state(at).track(&track).unwrap();
+    track.transfers.values().any(|t| t.outcome.is_some_and(|o| o.refused == Some(RefusalCause::Reclaimed)))
+}
+
+#[test]
+fn the_place_of_receipt_takes_a_reclaim_with_the_act_that_it_names() {
+    let (mut world, [_, b, c], track, number) = a_reclaim_on_its_way();
+    assert_eq!(world.deliver(number).unwrap(), Ok(()));
+    assert!(is_reclaimed(&world, &c, track) && world.state(&c).memory.acts.retires(&b));
+}
+
+#[test]
+fn the_place_of_receipt_takes_no_reclaim_with_another_act() {
+    let (mut world, [_, b, c], track, number) = a_reclaim_on_its_way();
+    let beside = [vec![], vec![world.act(&c, None, 1)], vec![world.act(&b, Some(c.clone()), 7)]];
+    for certificate in beside {
+        world.letters[number].certificate = certificate;
+        assert_eq!(world.deliver(number).unwrap(), Err(Reason::BadCertificate));
+    }
+    assert!(!is_reclaimed(&world, &c, track));
+}
+
+/// That a peer knows the acts counts until that peer begins to recover, and of the others on.
+#[test]
+fn who_recovers_may_have_forgotten_the_acts() {
+    let (mut world, [a, b, c, d]) = world(["a", "b", "c", "d"]);
+    world.die(&d);
+    let kept = copy(&world, &b);
+    retire(&mut world, &d, &a);
+    rest(&mut world, 20);
+    let knows = |world: &World| [&b, &c].map(|peer| world.state(&a).memory.acts.are_known_to(peer));
+    assert_eq!(knows(&world), [true, true]);
+    restore(&mut world, &b, kept);
+    let fence = intercept(&mut world, "recovery b to a");
+    world.deliver(fence).unwrap().unwrap();
+    assert_eq!(knows(&world), [false, true]);
+    rest(&mut world, 60);
+    assert_eq!(knows(&world), [true, true], "it says so again");
+    let kept = copy(&world, &a);
+    restore(&mut world, &a, kept);
+    assert_eq!(knows(&world), [false, false], "what A knows of its peers may be old");
+}
+
+/// R1. A node that hears in the middle of its questions that it is an old copy takes nothing back on answers to them.
+#[test]
+fn nothing_is_reclaimed_in_a_recovery() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let [offered, handed] = [0; 2].map(|_| submit(&mut world, &a));
+    give(&mut world, offered, &a, &b);
+    let (ledger, head) = copy(&world, &a);
+    hand(&mut world, handed, &a, &c);
+    world.ask(&c, offer(handed, a.clone())).unwrap().unwrap();
+    let shows_it = intercept(&mut world, "offer c to a");
+    world.pending.clear();
+    let place = world.at_mut(&a);
+    (place.ledger, place.head, place.node) = (ledger, head, None);
+    world.start(&a).unwrap();
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    let is_sought = |world: &World| {
+        let to_a = world.pending.iter().copied();
+        let mut sought =
+            to_a.filter(|n| matches!(world.letters[*n].statement.body, Body::Recovery(Word::Sought { .. })));
+        sought.next()
+    };
+    for _ in 0..50 {
+        if is_sought(&world).is_some() {
+            break;
+        }
+        match world.pending.first().copied() {
+            Some(next) => world.deliver(next).unwrap().unwrap(),
+            None => world.pass(1_000).unwrap(),
+        }
+    }
+    let sought = is_sought(&world).unwrap();
+    world.pending.clear();
+    let reclaims = |world: &World| {
+        let made = world.at(&a).ledger.iter();
+        made.filter(|r| matches!(r, Record::Statement(s) if matches!(s.statement.body, Body::Reclaim(_))))
+            .count()
+    };
+    world.deliver(shows_it).unwrap().unwrap();
+    assert!(world.state(&a).recovering());
+    let late = world.deliver(sought).unwrap();
+    assert_eq!((late, reclaims(&world)), (Ok(()), 0));
+    rest(&mut world, 60);
+    assert!(!world.state(&a).recovering());
+    assert_eq!((reclaims(&world), phase(&world, &a, offered)), (1, Some(Phase::Held)), "asked anew after it");
+    let tid = world.transfer_to(handed, &a).unwrap();
+    assert_eq!(phase(&world, &a, handed), Some(Phase::Inbox(tid)));
+    world.check().unwrap();
 }
