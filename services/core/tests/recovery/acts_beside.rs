@@ -238,3 +238,28 @@ fn nothing_is_reclaimed_in_a_recovery() {
     assert_eq!(phase(&world, &a, handed), Some(Phase::Inbox(tid)));
     world.check().unwrap();
 }
+
+/// Who is asked must know of everybody who is retired, not of the receiver only: from another it might still take what that
+/// one had of the receiver. So each question names all acts.
+#[test]
+fn a_question_names_every_act() {
+    let (mut world, [a, b, c, d]) = world(["a", "b", "c", "d"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    world.die(&b);
+    world.die(&d);
+    retire(&mut world, &d, &a);
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    let seeks = world.at(&a).ledger.iter().filter_map(|record| match record {
+        Record::Statement(r) => match &r.statement.body {
+            Body::Recovery(Word::Seek { acts, .. }) => Some(acts.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let all: Vec<_> = world.state(&a).memory.acts.0.keys().copied().collect();
+    assert_eq!((seeks.last(), all.len()), (Some(all), 2));
+    assert_eq!(phase(&world, &a, track), Some(Phase::Held));
+    assert!(world.state(&c).memory.acts.retires(&d));
+}
