@@ -50,14 +50,17 @@ bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
 	$(CARGO) bench -p lienthong-tests --bench ledger
 	$(CARGO) run --release -p lienthong -- bench $(ARGS)
 
-# Two turns for the core: most mutants die quickly by the scripts, only what is left meets the random schedules.
+# Three turns for the core: most mutants die quickly by the scripts; what is left meets the random schedules, and then the
+# simulator, which is no test of its package and so cannot be tried without a mutant first.
 MUTANTS := CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) mutants -j1 --colors never --no-shuffle
 RULES := $(patsubst services/core/tests/%.rs,--test %,$(filter-out %/properties.rs,$(wildcard services/core/tests/*.rs)))
+SIMULATED := --iterate --baseline skip --test-package lienthong-sim
 
-mutants: ## rules changed on purpose, one at a time, and those no test notices (cargo install cargo-mutants; an hour)
+mutants: ## rules changed on purpose, one at a time, and those no test notices (cargo install cargo-mutants; hours)
 	@mkdir -p target/mutants
 	-$(MUTANTS) -p lienthong-core -o target/mutants/core --timeout 60 -- --lib $(RULES)
 	-PROPTEST_CASES=400 $(MUTANTS) -p lienthong-core -o target/mutants/core --timeout 300 --iterate -- --test properties
+	-$(MUTANTS) -p lienthong-core -o target/mutants/core --timeout 300 $(SIMULATED) -- --test seeds -- seeds_1 an_agency
 	-$(MUTANTS) -p lienthong-wire -o target/mutants/wire --timeout 120
 	@echo 'Nobody noticed these; CONTRIBUTING.md has those that are known, and why:'
 	@cat target/mutants/{core,wire}/mutants.out/missed.txt

@@ -14,7 +14,7 @@ use lienthong_core::recovery::Word;
 use lienthong_core::statement::{Body, Officer};
 use world::World;
 use world::gone::{give, hand, submit, world};
-use world::people::act;
+use world::people::{act, dossier};
 use world::words::{made, tell};
 
 /// A clock may be anywhere, also before 1970; what is kept of it is kept to the millisecond.
@@ -87,4 +87,26 @@ fn an_envelope_is_taken_out_of_quarantine_once() {
     let again = world.step(&a, settled(index, 1)).unwrap();
     assert!(matches!(again, Ok(Answer::Done { index, repeated: true, .. }) if index == at), "{again:?}");
     assert_eq!(world.step(&a, settled(index, 2)).unwrap(), Err(Reason::IdempotencyConflict));
+}
+
+/// Two agencies may have given one code: where one of the dossiers was taken in, the code means that one.
+#[test]
+fn a_code_means_what_was_taken_in_here() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let code = "000.00.01.H51-240115-0001";
+    let [at_a, at_b] = [&a, &b].map(|who| {
+        let answer = world.ask(who, dossier(Some("hồ sơ"), Some(code))).unwrap();
+        let Ok(Answer::Done { track, .. }) = answer else { panic!("{answer:?}") };
+        track
+    });
+    hand(&mut world, at_a, &a, &b);
+    hand(&mut world, at_b, &b, &c);
+    hand(&mut world, at_a, &b, &c);
+    assert_eq!(world.state(&a).by_code(code), [at_a]);
+    assert_eq!(world.state(&b).by_code(code), [at_b], "and not the one that came through");
+    let mut both = world.state(&c).by_code(code);
+    both.sort();
+    assert_eq!(both, if at_a < at_b { [at_a, at_b] } else { [at_b, at_a] });
+    assert!(world.state(&c).by_code("000.00.01.H51-240115-0002").is_empty());
+    assert!(world.state(&b).code_in_use(code) && !world.state(&c).code_in_use(code));
 }

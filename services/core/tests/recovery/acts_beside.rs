@@ -6,13 +6,14 @@ use crate::world::words::{apply, made};
 use crate::world::{World, id};
 use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::authority::{ACTS, Retire};
+use lienthong_core::custody::spine::{Break, Walk};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
-use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
+use lienthong_core::ids::{AgencyId, Digest, Hop, LedgerIndex, TrackId};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
 use lienthong_core::recovery::Word;
-use lienthong_core::statement::{Body, Offer, RefusalCause};
+use lienthong_core::statement::{AckItem, Body, Kind, Offer, RefusalCause};
 
 /// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
 /// on and takes back what it had offered to B, as if it had heard it from an operator.
@@ -101,6 +102,7 @@ fn a_reclaim_that_overtakes_its_offer_decides_it() {
 #[test]
 fn acts_are_bounded() {
     let mut state = State::new(id("a"));
+    assert!(state.memory.acts.is_empty());
     let act = |n: usize| {
         let retire = Retire { agency: id(&format!("gone-{n}")), successor: None, why: String::new() };
         made("tinh", 0, n as u64, Body::Retire(retire))
@@ -251,7 +253,7 @@ fn a_question_names_every_act() {
     retire(&mut world, &d, &a);
     retire(&mut world, &b, &a);
     rest(&mut world, 20);
-    let seeks = world.at(&a).ledger.iter().filter_map(|record| match record {
+    let mut seeks = world.at(&a).ledger.iter().filter_map(|record| match record {
         Record::Statement(r) => match &r.statement.body {
             Body::Recovery(Word::Seek { acts, .. }) => Some(acts.clone()),
             _ => None,
@@ -259,7 +261,62 @@ fn a_question_names_every_act() {
         _ => None,
     });
     let all: Vec<_> = world.state(&a).memory.acts.0.keys().copied().collect();
-    assert_eq!((seeks.last(), all.len()), (Some(all), 2));
+    assert_eq!((seeks.next_back(), all.len()), (Some(all), 2));
     assert_eq!(phase(&world, &a, track), Some(Phase::Held));
     assert!(world.state(&c).memory.acts.retires(&d));
+}
+
+/// What a verifier believes: a RECLAIM counts from the giver of the OFFER that it names, with its number, and from nobody else.
+#[test]
+fn a_spine_over_a_reclaim_of_somebody_else_is_none() {
+    let (mut world, [a, b, _]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    let known = world.state(&a).track(&track).unwrap();
+    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
+    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let Body::Reclaim(right) = spine[3].body.clone() else { panic!("{spine:?}") };
+    let over = |maker: &str, hop| {
+        let last = made(maker, 0, 900, Body::Reclaim(Reclaim { hop: Hop(hop), ..right.clone() }));
+        Walk::along(spine[..3].iter().chain([&last]).map(|s| &**s)).map(|walk| walk.holder)
+    };
+    assert_eq!(over("a", 1), Ok(a.clone()));
+    for (maker, hop) in [("a", 2), ("c", 1), ("b", 1), ("c", 2)] {
+        assert_eq!(over(maker, hop), Err(Break::Receiver), "of {maker}, {hop}");
+    }
+}
+
+/// Who is asked about a retired agency gives its decision on that offer, and what else shows that it acted.
+#[test]
+fn what_is_sought_is_the_decision_and_what_came_of_it() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let [track, another] = [0; 2].map(|_| submit(&mut world, &a));
+    hand(&mut world, track, &a, &b);
+    let sid = world.transfer_to(track, &b).unwrap();
+    hand(&mut world, track, &b, &c);
+    let item = AckItem { track, sid };
+    let kinds = |who: &AgencyId| {
+        let given = world.state(who).sought(&b, &item);
+        given.iter().map(|i| world.statement(who, *i).unwrap().body.kind()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&c), [Kind::Accept, Kind::Offer]);
+    // At A, what comes before the offer shows nothing of what came of it.
+    let state = world.state(&a);
+    let later =
+        |index: &LedgerIndex, at: &AgencyId| state.is_later(&item, &world.statement(at, *index).unwrap());
+    let shown = world.state(&c).sought(&b, &item);
+    assert!(shown.iter().all(|index| later(index, &c)));
+    let before: Vec<LedgerIndex> =
+        state.track(&track).unwrap().entries[..2].iter().map(|e| e.index).collect();
+    assert!(before.iter().all(|index| !later(index, &a)));
+    let of_another = state.track(&another).unwrap().entries[0].index;
+    assert!(!later(&of_another, &a), "nor does another dossier");
+    let other = AckItem { track, sid: world.transfer_to(track, &c).unwrap() };
+    assert!(world.state(&a).sought(&c, &other).iter().all(|i| {
+        let statement = world.statement(&a, *i).unwrap();
+        statement.claim.agency == c && statement.body.prev() == Some(other.sid)
+    }));
 }
