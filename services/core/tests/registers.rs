@@ -48,6 +48,8 @@ fn what_is_there_is_said_to_be_there() {
     assert!(!transfers.is_empty() && Transfers::default().is_empty());
     assert!(!state.tracks.is_empty() && State::new(a.clone()).tracks.is_empty());
     assert_eq!((state.tracks.len(), state.tracks.closed()), (3, 1));
+    let census = state.census();
+    assert_eq!((census.offered, census.gone, census.closed, census.held), (1, 1, 1, 0));
 
     // As a snapshot is read: closed ones as they were packed.
     let mut read = State::new(a.clone());

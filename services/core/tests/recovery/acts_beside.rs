@@ -6,6 +6,7 @@ use crate::world::words::{apply, made};
 use crate::world::{World, id};
 use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::authority::{ACTS, Retire};
+use lienthong_core::custody::command::Act;
 use lienthong_core::custody::spine::{Break, Walk};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
@@ -13,7 +14,7 @@ use lienthong_core::ids::{AgencyId, Digest, Hop, LedgerIndex, TrackId};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
 use lienthong_core::recovery::Word;
-use lienthong_core::statement::{AckItem, Body, Kind, Offer, RefusalCause};
+use lienthong_core::statement::{AckItem, Body, Kind, Offer, RefusalCause, Refuse};
 
 /// C is an old copy that nobody told so, and learns from the certificate of an OFFER that B is retired: it passes the act
 /// on and takes back what it had offered to B, as if it had heard it from an operator.
@@ -319,4 +320,51 @@ fn what_is_sought_is_the_decision_and_what_came_of_it() {
         let statement = world.statement(&a, *i).unwrap();
         statement.claim.agency == c && statement.body.prev() == Some(other.sid)
     }));
+}
+
+/// B refused, and only the place of receipt heard of it: A has it back by B's REFUSE, and by nothing of its own.
+#[test]
+fn a_refusal_that_is_found_gives_it_back() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &c);
+    hand(&mut world, track, &c, &a);
+    give(&mut world, track, &a, &b);
+    let tid = world.transfer_to(track, &b).unwrap();
+    world.ask(&b, Act::Refuse { tid, reason: "thiếu giấy tờ".into() }).unwrap().unwrap();
+    let copied = intercept(&mut world, "refuse b to c");
+    world.deliver(copied).unwrap().unwrap();
+    world.pending.clear();
+    let refusal = world.letters[copied].statement.clone();
+    let state = world.state(&a).clone();
+    assert!(state.is_decision(&refusal));
+    // Not of somebody else, not of another hop, and not where it is decided.
+    let Body::Refuse(right) = refusal.body.clone() else { panic!("no refusal") };
+    assert!(!state.is_decision(&made("c", 0, 900, Body::Refuse(right.clone()))));
+    assert!(!state.is_decision(&made("b", 0, 900, Body::Refuse(Refuse { hop: Hop(9), ..right }))));
+    world.die(&b);
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    assert_eq!(phase(&world, &a, track), Some(Phase::Held));
+    let outcome = world.state(&a).track(&track).unwrap().transfers[&tid].outcome.unwrap();
+    assert_eq!(outcome.sid, refusal.sid());
+    assert!(!world.state(&a).is_decision(&refusal), "it is decided");
+    world.check().unwrap();
+}
+
+/// A recall that nobody answered is the giver's own word, and shows nothing of the receiver.
+#[test]
+fn what_was_recalled_in_vain_is_taken_back() {
+    let (mut world, [a, b, _]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &a);
+    give(&mut world, track, &a, &b);
+    world.die(&b);
+    world.ask(&a, Act::Recall { track, reason: "chuyển nhầm".into() }).unwrap().unwrap();
+    rest(&mut world, 5);
+    let tid = world.transfer_to(track, &b).unwrap();
+    assert_eq!(phase(&world, &a, track), Some(Phase::Offered(tid)));
+    retire(&mut world, &b, &a);
+    rest(&mut world, 20);
+    assert_eq!(phase(&world, &a, track), Some(Phase::Held));
+    assert!(is_reclaimed(&world, &a, track));
+    world.check().unwrap();
 }
