@@ -13,3 +13,7 @@ mod copies;
 mod giving;
 #[path = "recovery/hearing.rs"]
 mod hearing;
+#[path = "recovery/reclaims.rs"]
+mod reclaims;
+#[path = "recovery/seeking.rs"]
+mod seeking;
