@@ -239,6 +239,28 @@ fn what_is_given_counts_when_the_giver_knows_who_is_retired() {
     assert!(it.is_done());
 }
 
+/// That a peer may have forgotten the acts takes nothing back of its fences: it recovers still, and its own stand.
+#[test]
+fn a_peer_that_may_have_forgotten_the_acts_recovers_still() {
+    let (world, a) = one_is_gone();
+    let known = world.state(&a).memory.acts.clone();
+    let mut unknown = known.clone();
+    unknown.0.values_mut().for_each(|act| act.known_by.retain(|peer| *peer != id("b")));
+    let (mut it, state) = (asking(&["b", "c"]), nothing());
+    it.heed(START, &known);
+    it.fenced(START, &id("b"), true);
+    it.fenced(START, &id("c"), false);
+    it.heed(START, &unknown);
+    assert_eq!(done(&it, "b"), ["fenced", "recovering"]);
+    it.heed(START, &known);
+    assert_eq!(asked(&mut it, START, &state), [], "its own fence does not stand everywhere");
+    it.stands(START, &id("b"));
+    it.heed(START, &unknown);
+    it.heed(START, &known);
+    assert_eq!(done(&it, "b"), ["fenced", "recovering", "stands", "heeds"]);
+    assert_eq!(rounds(&asked(&mut it, START, &state)), [("b", 5), ("c", 6)]);
+}
+
 fn intake(world: &World, who: &AgencyId, track: TrackId) -> Arc<Statement> {
     let entry = world.state(who).track(&track).unwrap().entries[0].index;
     world.statement(who, entry).unwrap()
