@@ -9,7 +9,8 @@ use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Digest, Hop, TrackId};
 use lienthong_core::reason::Reason;
-use lienthong_core::statement::{Body, Offer, RefusalCause};
+use lienthong_core::statement::{Accept, Body, Offer, RefusalCause, Refuse, Statement};
+use std::sync::Arc;
 
 /// As a register is written by its owner only, a RECLAIM moves the phase of what it reclaims, and of nothing else: also in a
 /// ledger that has two offers at once, which no honest one has.
@@ -140,4 +141,80 @@ fn a_spine_over_a_reclaim_of_somebody_else_is_none() {
     for (maker, hop) in [("a", 2), ("c", 1), ("b", 1), ("c", 2)] {
         assert_eq!(over(maker, hop), Err(Break::Receiver), "of {maker}, {hop}");
     }
+}
+
+/// C took a dossier in, A has offered it to B, and C has the copy of that. The spine up to there, and what may be behind it:
+/// B's ACCEPT, B's REFUSE, A's RECLAIM and the act that it names.
+fn undecided() -> (World, TrackId, Vec<Arc<Statement>>, [Arc<Statement>; 4]) {
+    let (mut world, [a, b, c, _]) = world(["a", "b", "c", "d"]);
+    let track = submit(&mut world, &c);
+    hand(&mut world, track, &c, &a);
+    give(&mut world, track, &a, &b);
+    let tid = world.transfer_to(track, &b).unwrap();
+    let known = world.state(&a).track(&track).unwrap();
+    let places = known.spine_to(&tid).unwrap();
+    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let (act, hop) = (world.act(&b, None, 1), Hop(2));
+    let yes = made("b", 0, 900, Body::Accept(Accept { track, tid, hop, note: String::new() }));
+    let (cause, reason) = (RefusalCause::Officer, "thiếu giấy tờ".into());
+    let no = made("b", 0, 900, Body::Refuse(Refuse { track, tid, hop, cause, reason }));
+    let back = made("a", 0, 910, Body::Reclaim(Reclaim { track, tid, hop, act: act.sid() }));
+    (world, track, spine, [yes, no, back, act])
+}
+
+/// An OFFER of `maker` behind `last`, like another one.
+fn next_offer(like: &Statement, maker: &str, to: &str, (hop, last): (u32, &Statement)) -> Arc<Statement> {
+    let Body::Offer(like) = like.body.clone() else { panic!("no offer") };
+    let offer = Offer { to: id(to), hop: Hop(hop), prev: last.sid(), ..like };
+    made(maker, 0, 920 + u64::from(hop), Body::Offer(offer))
+}
+
+/// Hands a statement over with these beside it, and with the content that every offer here has.
+fn show(
+    world: &mut World,
+    statement: &Arc<Statement>,
+    to: &str,
+    beside: &[Arc<Statement>],
+) -> Result<(), Reason> {
+    let mut letter = world.letters.iter().find(|l| l.content.is_some()).unwrap().clone();
+    (letter.from, letter.to) = (statement.claim.agency.clone(), id(to));
+    (letter.statement, letter.certificate) = (statement.clone(), beside.to_vec());
+    if !matches!(statement.body, Body::Offer(_)) {
+        letter.content = None;
+    }
+    world.letters.push(letter);
+    world.deliver(world.letters.len() - 1).unwrap()
+}
+
+/// Who knows that B accepted takes no RECLAIM of it, and nothing that is handed on over one: two would act on it.
+#[test]
+fn what_was_accepted_is_not_taken_back() {
+    let (mut world, track, spine, [yes, _, back, act]) = undecided();
+    assert_eq!(show(&mut world, &yes, "c", &[]), Ok(()));
+    assert_eq!(show(&mut world, &back, "c", std::slice::from_ref(&act)), Err(Reason::Fork));
+    let over = next_offer(&spine[3], "a", "c", (3, &back));
+    let mut beside = spine.clone();
+    beside.splice(1..1, [act]);
+    beside.push(back);
+    assert_eq!(show(&mut world, &over, "c", &beside), Err(Reason::Fork));
+    assert!(!is_reclaimed(&world, &id("c"), track));
+    assert_ne!(world.state(&id("c")).track(&track).unwrap().phase, Phase::Inbox(over.sid()));
+}
+
+/// And who knows that it was taken back takes nothing that is handed on over another decision, whoever shows it.
+#[test]
+fn what_was_taken_back_was_neither_accepted_nor_refused() {
+    let (mut world, track, spine, [yes, no, back, act]) = undecided();
+    assert_eq!(show(&mut world, &back, "c", &[act]), Ok(()));
+    assert!(is_reclaimed(&world, &id("c"), track));
+    let refused = next_offer(&spine[3], "a", "c", (3, &no));
+    let over_a_refusal = [spine.clone(), vec![no]].concat();
+    assert_eq!(show(&mut world, &refused, "c", &over_a_refusal), Err(Reason::Fork));
+    let on = next_offer(&spine[3], "b", "d", (3, &yes));
+    let tid = on.sid();
+    let taken = made("d", 0, 930, Body::Accept(Accept { track, tid, hop: Hop(3), note: String::new() }));
+    let accepted = next_offer(&spine[3], "d", "c", (4, &taken));
+    let over_an_acceptance = [spine, vec![yes, on, taken]].concat();
+    assert_eq!(show(&mut world, &accepted, "c", &over_an_acceptance), Err(Reason::Fork));
+    assert_eq!(world.state(&id("c")).track(&track).unwrap().phase, Phase::Gone);
 }
