@@ -9,6 +9,7 @@ use lienthong_core::authority::Acts;
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest, Hop, Instant, TrackId};
 use lienthong_core::recovery::asking::{Asking, Progress, ToSay};
+use lienthong_core::recovery::pool::Pool;
 use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, POOLED, Word};
 use lienthong_core::statement::{Accept, Body, Note, Statement};
 use std::sync::Arc;
@@ -273,14 +274,14 @@ fn note(maker: &str, track: TrackId, number: u64) -> Arc<Statement> {
 
 #[test]
 fn what_has_no_place_is_told_and_bounded() {
-    let (mut it, track) = (asking(&["b"]), Digest([4; 32]));
-    assert!(it.pool(track, &[note("a", track, 1), note("b", track, 1), note("a", track, 2)]));
-    assert!(it.pool(track, &[note("a", track, 2)]), "again");
+    let (mut it, track) = (Pool::default(), Digest([4; 32]));
+    assert!(it.add(track, &[note("a", track, 1), note("b", track, 1), note("a", track, 2)]));
+    assert!(it.add(track, &[note("a", track, 2)]), "again");
     assert_eq!((it.unplaced(&id("a")), it.unplaced(&id("b"))), (2, 1));
     assert!(it.next_of(&nothing(), &track).is_none(), "what they follow is unknown");
     assert_eq!(it.unplaced(&id("a")), 2);
     let other = Digest([6; 32]);
-    assert!(it.pool(other, &[note("a", track, 3)]), "of another track than it is said to be");
+    assert!(it.add(other, &[note("a", track, 3)]), "of another track than it is said to be");
     assert_eq!(it.unplaced(&id("a")), 2);
 }
 
@@ -290,17 +291,17 @@ fn who_gives_without_end_is_not_listened_to() {
     let track = submit(&mut world, &a);
     give(&mut world, track, &a, &b);
     let intake = intake(&world, &a, track);
-    let mut it = asking(&["b"]);
-    assert!(it.pool(track, &[intake]));
+    let mut it = Pool::default();
+    assert!(it.add(track, &[intake]));
     assert!(it.next_of(&nothing(), &track).is_some());
     // What has its place takes no room any more.
     let other = Digest([6; 32]);
     let some: Vec<_> = (0..POOLED as u64).map(|n| note("b", other, n)).collect();
-    assert!(it.pool(other, &some[..1]));
-    assert!(it.pool(other, &some));
-    assert!(it.pool(other, &[note("b", other, POOLED as u64)]), "this is the last");
-    assert!(!it.pool(other, &[note("b", other, POOLED as u64 + 1)]));
-    assert!(!it.pool(track, &[note("b", track, 1)]), "nor on another track");
+    assert!(it.add(other, &some[..1]));
+    assert!(it.add(other, &some));
+    assert!(it.add(other, &[note("b", other, POOLED as u64)]), "this is the last");
+    assert!(!it.add(other, &[note("b", other, POOLED as u64 + 1)]));
+    assert!(!it.add(track, &[note("b", track, 1)]), "nor on another track");
     assert_eq!(it.unplaced(&b), POOLED + 1);
 }
 
@@ -318,16 +319,16 @@ fn an_offer_of_another_content_has_no_place() {
     let wrong = world.letters[number].statement.clone();
     let intake = intake(&world, &a, track);
     let mut state = State::new(id("x"));
-    let mut it = asking(&["b"]);
-    assert!(it.pool(track, &[wrong, intake.clone(), right.clone()]));
+    let mut it = Pool::default();
+    assert!(it.add(track, &[wrong, intake.clone(), right.clone()]));
     let first = it.next_of(&state, &track).unwrap();
     assert_eq!(first.sid(), intake.sid());
     apply(&mut state, &first);
     let next = it.next_of(&state, &track).unwrap();
     assert_eq!(next.sid(), right.sid(), "the other one commits to something else");
-    let mut alone = asking(&["b"]);
+    let mut alone = Pool::default();
     let number = world.letters.len() - 1;
-    assert!(alone.pool(track, &[world.letters[number].statement.clone()]));
+    assert!(alone.add(track, &[world.letters[number].statement.clone()]));
     assert!(alone.next_of(&state, &track).is_none());
 }
 
@@ -346,14 +347,14 @@ fn a_reclaim_has_a_place_with_its_act_only() {
     let [intake, act, offer, reclaim] = spine.as_slice() else { panic!("{spine:?}") };
     let of_c = world.act(&c, None, 1);
     let next = |acts: &[&Arc<Statement>]| {
-        let (mut state, mut it) = (State::new(id("x")), asking(&["a"]));
+        let (mut state, mut it) = (State::new(id("x")), Pool::default());
         [intake, offer].iter().for_each(|s| {
             apply(&mut state, s);
         });
         acts.iter().for_each(|act| {
             apply(&mut state, act);
         });
-        assert!(it.pool(track, std::slice::from_ref(reclaim)));
+        assert!(it.add(track, std::slice::from_ref(reclaim)));
         it.next_of(&state, &track).map(|s| s.sid())
     };
     assert_eq!(next(&[]), None, "nobody is retired");
@@ -374,10 +375,10 @@ fn a_decision_of_another_hop_has_no_place() {
         apply(&mut state, &world.statement(&a, entry.index).unwrap());
     }
     let yes = |hop| made("b", 0, 9, Body::Accept(Accept { track, tid, hop: Hop(hop), note: String::new() }));
-    let mut it = asking(&["b"]);
-    assert!(it.pool(track, &[yes(2)]));
+    let mut it = Pool::default();
+    assert!(it.add(track, &[yes(2)]));
     assert!(it.next_of(&state, &track).is_none());
-    assert!(it.pool(track, &[yes(1)]));
+    assert!(it.add(track, &[yes(1)]));
     assert_eq!(it.next_of(&state, &track).map(|s| s.sid()), Some(yes(1).sid()));
     assert_eq!(it.unplaced(&b), 1);
 }

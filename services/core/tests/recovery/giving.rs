@@ -7,7 +7,7 @@ use crate::world::{World, id};
 use lienthong_core::ids::{AgencyId, Digest, TrackId};
 use lienthong_core::record::Record;
 use lienthong_core::recovery::giving::{Gathering, Gift, answer, known_with};
-use lienthong_core::recovery::{Ask, GIVEN_AT_ONCE, Known};
+use lienthong_core::recovery::{Ask, GIVEN_AT_ONCE, Given, Known, Word};
 use lienthong_core::statement::Kind;
 use std::collections::BTreeMap;
 
@@ -20,8 +20,14 @@ fn by_track(known: Vec<Known>) -> BTreeMap<TrackId, Known> {
     known.into_iter().map(|k| (k.track, k)).collect()
 }
 
+/// What is said of a gift.
+fn word(gift: &Gift) -> &Given {
+    let Word::Given(given) = &gift.word else { panic!("{gift:?}") };
+    given
+}
+
 fn tracks(gifts: &[Gift]) -> Vec<TrackId> {
-    gifts.iter().filter_map(|gift| gift.given.track).collect()
+    gifts.iter().filter_map(|gift| word(gift).track).collect()
 }
 
 fn sorted<const N: usize>(mut tracks: [TrackId; N]) -> Vec<TrackId> {
@@ -83,8 +89,8 @@ fn what_is_known_is_not_given_and_a_content_only_where_it_is_missing() {
     let known = known_with(world.state(&b), &a);
     let nothing = given(&world, &b, known.clone());
     assert_eq!(nothing.len(), 1, "{nothing:?}");
-    assert_eq!((nothing[0].given.track, nothing[0].given.number, nothing[0].given.of), (None, 1, 1));
-    assert!(nothing[0].statements.is_empty() && nothing[0].content.is_none() && !nothing[0].given.more);
+    assert_eq!((word(&nothing[0]).track, word(&nothing[0]).number, word(&nothing[0]).of), (None, 1, 1));
+    assert!(nothing[0].statements.is_empty() && nothing[0].content.is_none() && !word(&nothing[0]).more);
 
     let mut known = by_track(known);
     known.get_mut(&newer).unwrap().statements = Digest::ZERO;
@@ -92,7 +98,7 @@ fn what_is_known_is_not_given_and_a_content_only_where_it_is_missing() {
     let gifts = given(&world, &b, known.into_values().collect());
     assert_eq!(tracks(&gifts), sorted([newer, bare]));
     for gift in &gifts {
-        let track = gift.given.track.unwrap();
+        let track = word(gift).track.unwrap();
         let kinds: Vec<Kind> =
             gift.statements.iter().map(|i| world.statement(&a, *i).unwrap().body.kind()).collect();
         let whole = [Kind::Intake, Kind::Offer, Kind::Accept];
@@ -127,11 +133,11 @@ fn much_is_given_in_turns() {
     all.sort();
     let first = given(&world, &b, Vec::new());
     assert_eq!(tracks(&first), all[..GIVEN_AT_ONCE]);
-    assert!(first.iter().all(|gift| gift.given.more && gift.given.of as usize == GIVEN_AT_ONCE));
-    let numbers: Vec<u32> = first.iter().map(|gift| gift.given.number).collect();
+    assert!(first.iter().all(|gift| word(gift).more && word(gift).of as usize == GIVEN_AT_ONCE));
+    let numbers: Vec<u32> = first.iter().map(|gift| word(gift).number).collect();
     assert_eq!(numbers, (1..=GIVEN_AT_ONCE as u32).collect::<Vec<_>>());
     let next = Ask { after: all[GIVEN_AT_ONCE - 1], ..part(1, 2, (1, 1), &[]) };
     let rest = answer(world.state(&a), &b, &next, &BTreeMap::new());
     assert_eq!(tracks(&rest), all[GIVEN_AT_ONCE..]);
-    assert!(rest.iter().all(|gift| !gift.given.more && gift.given.round == 2));
+    assert!(rest.iter().all(|gift| !word(gift).more && word(gift).round == 2));
 }
