@@ -290,7 +290,7 @@ impl Engine {
     }
 
     /// A commit is durable: now it may be spoken of. The next one leaves after that, so that whoever is told can still be
-    /// in it: sent before, commits are smaller and everybody waits for more of them.
+    /// in it: sent before, it was not faster, for commits were smaller.
     async fn on_persisted(&mut self, persisted: Persisted) -> Result<(), Fatal> {
         self.commits += 1;
         crash_point(self.commits);
