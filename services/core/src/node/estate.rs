@@ -29,7 +29,9 @@ impl<C: Codec> Node<C> {
     /// Acts came, or a peer may have forgotten something: what is collected is collected anew.
     pub(super) fn collect_anew(&mut self, now: Now, forgot: bool) {
         if self.state.recovering() || self.state.retired() {
-            self.told.clear(); // nobody listens to what an earlier incarnation said
+            // Nobody listens to what an earlier incarnation said, or would have.
+            self.told.clear();
+            self.gifts.retain(|(_, gift)| !matches!(gift.word, Word::Left(_)));
             return self.collecting.forget();
         }
         let peers = self.peers_to_hear().into_iter();
@@ -40,9 +42,13 @@ impl<C: Codec> Node<C> {
         }
     }
 
-    /// A successor asks. It is answered by who knows the same acts, does not recover, and has no open question of its own: what
-    /// it may still learn of a retired receiver, it would not tell.
+    /// A successor asks, and nobody else is answered: what is told are dossiers with their contents. It is answered by who knows
+    /// the same acts, does not recover, and has no open question of its own: what it may still learn of a retired receiver, it
+    /// would not tell.
     pub(super) fn estate_asked(&mut self, from: &AgencyId, estate: &Estate) {
+        if self.state.memory.acts.left_to(from).is_empty() {
+            return;
+        }
         let acts: BTreeSet<_> = estate.acts.iter().collect();
         let same = self.state.memory.acts.0.keys().eq(acts);
         if self.state.recovering() || !same || !self.seeking.is_idle() {
@@ -90,8 +96,9 @@ impl<C: Codec> Node<C> {
             self.keep(&arrival.statement); // what a SUCCEED rests on
             return self.collecting.answered(&arrival.from, left, &[], false);
         };
+        // What is of an earlier incarnation was asked for when it was fenced, and had no place: to fence once more brings nothing.
         let forgotten = |s: &&Arc<Statement>| {
-            let mine = s.claim.agency == self.state.me;
+            let mine = s.claim.agency == self.state.me && s.claim.incarnation >= self.state.incarnation;
             mine && self.state.track(&track).is_none_or(|t| t.entry(&s.sid()).is_none())
         };
         if arrival.certificate.iter().any(|s| forgotten(&s)) {
@@ -102,6 +109,9 @@ impl<C: Codec> Node<C> {
         }
         let known = self.state.track(&track);
         let learns = self.collecting.may_learn(&self.state.memory.acts, known, &arrival.certificate);
+        if known.is_none() && !learns {
+            return; // nobody was asked for it
+        }
         if learns && !self.collecting.pool.add(track, &arrival.certificate) {
             return; // no room: it counts as not given
         }
