@@ -5,6 +5,7 @@ use std::path::Path;
 use lienthong_link::server::{NatsServer, StartOptions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::monitor::Monitor;
 
@@ -36,6 +37,23 @@ pub(crate) fn options(store: &Path) -> Option<StartOptions> {
         return None;
     };
     Some(StartOptions { max_file_store: RESERVE, ..StartOptions::new(binary, store) })
+}
+
+/// Publishes some bytes as anybody could, and returns when the server has them.
+///
+/// # Panics
+/// When the server is not there or goes away.
+pub async fn publish(port: u16, subject: &str, bytes: &[u8]) {
+    let mut nats = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a nats-server");
+    let head =
+        format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nPUB {subject} {}\r\n", bytes.len());
+    nats.write_all(&[head.as_bytes(), bytes, b"\r\nPING\r\n"].concat()).await.expect("the server reads");
+    let (mut told, mut some) = (Vec::new(), [0; 1024]);
+    while !told.windows(4).any(|w| w == b"PONG") {
+        let read = nats.read(&mut some).await.expect("the server answers");
+        assert!(read > 0, "nats-server closed");
+        told.extend_from_slice(&some[..read]);
+    }
 }
 
 /// SIGSTOP or SIGCONT to a nats-server: stopped, it is there and says nothing.

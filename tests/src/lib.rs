@@ -21,7 +21,7 @@ mod trio;
 mod wait;
 
 pub use binary::lienthong;
-pub use broker::{broker, signal_broker, skip_or_fail, watched_broker};
+pub use broker::{broker, publish, signal_broker, skip_or_fail, watched_broker};
 pub use chance::{Dice, is_soak};
 pub use desk::{Desk, Ops, ref_code, ref_id};
 pub use grown::{Mix, grow};

@@ -12,19 +12,7 @@ use tonic::Code;
 
 /// Publishes some bytes in the name of `from`.
 async fn publish(port: u16, from: &str, to: &str, bytes: &[u8]) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut nats = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let head = format!(
-        "CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nPUB lt.v1.{to}.from.{from}.offer {}\r\n",
-        bytes.len()
-    );
-    nats.write_all(&[head.as_bytes(), bytes, b"\r\nPING\r\n"].concat()).await.unwrap();
-    let (mut told, mut some) = (Vec::new(), [0; 1024]);
-    while !told.windows(4).any(|w| w == b"PONG") {
-        let read = nats.read(&mut some).await.unwrap();
-        assert!(read > 0, "nats-server closed");
-        told.extend_from_slice(&some[..read]);
-    }
+    lienthong_tests::publish(port, &format!("lt.v1.{to}.from.{from}.offer"), bytes).await;
 }
 
 /// What officers did with the quarantine, as the ledger of a stopped node says.

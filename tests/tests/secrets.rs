@@ -9,7 +9,7 @@ mod collector;
 
 use collector::Collector;
 use lienthong_proto::v1;
-use lienthong_tests::{BOUND, Desk, Province, broker, eventually, ref_code, ref_id};
+use lienthong_tests::{BOUND, Desk, Province, broker, eventually, publish, ref_code, ref_id};
 use std::fmt::Write as _;
 use tonic::Status;
 
@@ -149,15 +149,6 @@ async fn mistakes(a: &Desk, id: &str) -> Vec<Status> {
     let key = v1::AddNoteRequest { act: act(a, &wrote("key")), dossier: ref_id(id), text: wrote("note") };
     refused.push(a.client.clone().add_note(key).await.unwrap_err());
     refused
-}
-
-/// Publishes some bytes in the name of `from`.
-async fn publish(port: u16, subject: &str, bytes: &[u8]) {
-    use tokio::io::AsyncWriteExt;
-    let mut nats = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let head = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n", bytes.len());
-    nats.write_all(&[head.as_bytes(), bytes, b"\r\n"].concat()).await.unwrap();
-    nats.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
