@@ -137,6 +137,9 @@ impl World {
         let now = place.now(self.now);
         let Some(node) = place.node.as_mut() else { return Ok(false) };
         let before = node.state().next;
+        // Before its OFFER it is let go, without an ACK: its maker says it again. The OFFER may come in the same commit.
+        let let_go = matches!(&arrival.statement.body, Body::Reclaim(b)
+            if node.state().track(&b.track).is_some_and(|t| !t.transfers.contains_key(&b.tid)));
         let again = twice.then(|| arrival.clone());
         let from = arrival.from.clone();
         let recovered = node.state().recovering();
@@ -164,7 +167,7 @@ impl World {
         if recovers && !word {
             self.tally.work("arrivals while it recovers", 1);
         }
-        Ok(!recovers && !word)
+        Ok(!recovers && !word && !let_go)
     }
 
     /// The courier may forget a message: its effect is durable.
@@ -196,11 +199,6 @@ impl World {
                 let void = self.truth.forgetful.contains(&statement.claim.agency);
                 receipt.map_or(void, |index| index.0 < durable)
             }),
-            // Before its OFFER it is let go, without an ACK: its maker says it again.
-            Body::Reclaim(b) => {
-                let known = place.state().track(&b.track).is_some_and(|t| t.transfers.contains_key(&b.tid));
-                !known || self.truth.has(me, &statement.sid())
-            }
             Body::Ack(items) => {
                 let waits = |sid| place.state().outbox.awaiting_ack(sid, &statement.claim.agency).is_some();
                 !items.iter().any(|item| waits(&item.sid))
@@ -210,6 +208,7 @@ impl World {
             | Body::Offer(_)
             | Body::Accept(_)
             | Body::Refuse(_)
+            | Body::Reclaim(_)
             | Body::Completed(_)
             | Body::Returned(_)
             | Body::Succeed(_)

@@ -69,7 +69,8 @@ fn enough(tally: &Tally, seeds: u64) {
 /// found with others, what it held is its successor's, and no two of the others hold one dossier.
 #[test]
 fn an_agency_is_gone_for_good() {
-    let (seeds, mut tally) = (0..60, Tally::default());
+    // In 973 a RECLAIM comes in one commit with its OFFER, and before it (a fault of the check).
+    let (seeds, mut tally) = ((0..60).chain([973]), Tally::default());
     for seed in seeds {
         match run(seed, Config { gone: true, ..Config::default() }) {
             Ok(report) => tally.merge(&report.tally),
