@@ -10,7 +10,9 @@ use lienthong_core::ids::{Digest, Hop, TrackId};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
 use lienthong_core::statement::{Body, Kind};
-use world::gone::{copy, give, hand, intercept, kept, phase, rest, restore, retire, sign, submit, world};
+use world::gone::{
+    copy, give, hand, intercept, kept, phase, rest, restore, retire, sign, spine, submit, world,
+};
 use world::people::offer;
 
 #[test]
@@ -227,9 +229,7 @@ fn nobody_takes_a_reclaim_without_its_act() {
     world.die(&b);
     retire(&mut world, &b, &a);
     rest(&mut world, 10);
-    let known = world.state(&a).track(&track).unwrap();
-    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
-    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let spine = spine(&world, &a, track);
     let kinds: Vec<Kind> = spine.iter().map(|s| s.body.kind()).collect();
     assert_eq!(kinds, [Kind::Intake, Kind::Retire, Kind::Offer, Kind::Reclaim]);
     let whole = Walk::along(spine.iter().map(|s| &**s)).unwrap();

@@ -14,17 +14,10 @@ use lienthong_core::statement::{Body, Kind, RefusalCause, Statement};
 use proptest::prelude::*;
 use std::sync::Arc;
 use world::gone::{
-    copy, give, hand, intercept, kept, merge, phase, rest, restore, retire, sign, submit, world,
+    copy, give, hand, intercept, kept, merge, phase, rest, restore, retire, sign, spine, submit, world,
 };
 use world::people::{act, offer};
 use world::{World, id};
-
-/// What an agency's ledger proves of a track: the kinds along its spine, and its custodian.
-fn spine(world: &World, who: &AgencyId, track: TrackId) -> Vec<Arc<Statement>> {
-    let known = world.state(who).track(&track).unwrap();
-    let places = world.state(who).certificate_to(known, &known.standing().tip).unwrap();
-    places.iter().map(|i| world.statement(who, *i).unwrap()).collect()
-}
 
 fn kinds(spine: &[Arc<Statement>]) -> Vec<Kind> {
     spine.iter().map(|s| s.body.kind()).collect()

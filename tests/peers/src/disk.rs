@@ -49,7 +49,10 @@ impl SlowDisk {
         let device = self.device.insert(device);
         // Tables written at once: written later, they would burden whatever is measured first.
         run("mkfs.ext4", ["-q", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", device])?;
-        run("mount", [OsStr::new("-o"), OsStr::new("noatime"), OsStr::new(device), self.mounted.as_os_str()])?;
+        run(
+            "mount",
+            [OsStr::new("-o"), OsStr::new("noatime"), OsStr::new(device), self.mounted.as_os_str()],
+        )?;
         // Servers that give up root work in it.
         run("chmod", [OsStr::new("755"), self.mounted.as_os_str()])?;
         Ok(())

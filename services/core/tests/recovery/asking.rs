@@ -1,7 +1,7 @@
 //! What a recovering node waits for, asks and counts (`core::recovery::asking`), taken by itself.
 
 use crate::world::codec::commit;
-use crate::world::gone::{give, rest, retire, submit, world};
+use crate::world::gone::{give, rest, retire, spine, submit, world};
 use crate::world::people::offer;
 use crate::world::words::{apply, made};
 use crate::world::{World, id};
@@ -341,9 +341,7 @@ fn a_reclaim_has_a_place_with_its_act_only() {
     world.die(&b);
     retire(&mut world, &b, &a);
     rest(&mut world, 10);
-    let known = world.state(&a).track(&track).unwrap();
-    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
-    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let spine = spine(&world, &a, track);
     let [intake, act, offer, reclaim] = spine.as_slice() else { panic!("{spine:?}") };
     let of_c = world.act(&c, None, 1);
     let next = |acts: &[&Arc<Statement>]| {

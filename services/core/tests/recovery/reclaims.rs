@@ -1,6 +1,6 @@
 //! A RECLAIM on the spine, in a ledger and at the place of receipt (`core::authority::reclaim`): what it moves, and whose it is.
 
-use crate::world::gone::{copy, give, hand, rest, retire, submit, world};
+use crate::world::gone::{copy, give, hand, rest, retire, spine, submit, world};
 use crate::world::words::{apply, made};
 use crate::world::{World, id};
 use lienthong_core::authority::reclaim::Reclaim;
@@ -53,9 +53,7 @@ fn a_reclaim_that_overtakes_its_offer_decides_it() {
     world.die(&b);
     retire(&mut world, &b, &a);
     rest(&mut world, 20);
-    let known = world.state(&a).track(&track).unwrap();
-    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
-    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let spine = spine(&world, &a, track);
     let [intake, act, offer, reclaim] = spine.as_slice() else { panic!("{spine:?}") };
     let mut follower = State::new(id("x"));
     for statement in [intake, act, reclaim, offer] {
@@ -129,9 +127,7 @@ fn a_spine_over_a_reclaim_of_somebody_else_is_none() {
     world.die(&b);
     retire(&mut world, &b, &a);
     rest(&mut world, 20);
-    let known = world.state(&a).track(&track).unwrap();
-    let places = world.state(&a).certificate_to(known, &known.standing().tip).unwrap();
-    let spine: Vec<_> = places.iter().map(|i| world.statement(&a, *i).unwrap()).collect();
+    let spine = spine(&world, &a, track);
     let Body::Reclaim(right) = spine[3].body.clone() else { panic!("{spine:?}") };
     let over = |maker: &str, hop| {
         let last = made(maker, 0, 900, Body::Reclaim(Reclaim { hop: Hop(hop), ..right.clone() }));

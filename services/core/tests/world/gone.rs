@@ -8,7 +8,8 @@ use lienthong_core::ids::{AgencyId, Head, TrackId};
 use lienthong_core::node::{Answer, Input};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
-use lienthong_core::statement::Kind;
+use lienthong_core::statement::{Kind, Statement};
+use std::sync::Arc;
 
 /// Takes a dossier in.
 pub fn submit(world: &mut World, who: &AgencyId) -> TrackId {
@@ -100,4 +101,11 @@ pub fn kept(world: &World, who: &AgencyId, kind: Kind) -> usize {
         _ => None,
     });
     statements.filter(|k| *k == kind).count()
+}
+
+/// What an agency's ledger proves of a track: the statements of its certificate.
+pub fn spine(world: &World, who: &AgencyId, track: TrackId) -> Vec<Arc<Statement>> {
+    let known = world.state(who).track(&track).unwrap();
+    let places = world.state(who).certificate_to(known, &known.standing().tip).unwrap();
+    places.iter().map(|i| world.statement(who, *i).unwrap()).collect()
 }
