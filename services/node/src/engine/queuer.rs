@@ -30,8 +30,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// How often the rows are made durable. What is lost is written again from the ledger at the next start.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
-/// The longest wait for the queues: sled was seen to hang for ever on a disk that fails every write. A reader is then
-/// refused, and a loop that waits this long ends the node.
+/// The longest wait for the queues, beyond what a poor disk takes for a flush. A reader is then refused, and a loop that
+/// waits this long ends the node.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The way to the queues.

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// Written to disk this often without being asked. The same thread also collects garbage.
@@ -43,6 +44,10 @@ impl Deref for Db {
 
 impl Drop for Db {
     fn drop(&mut self) {
+        if Arc::strong_count(&self.file) == 1 {
+            // sled would do the same when it is dropped, and wait for ever for a write that fails just then.
+            let _ = flush(self);
+        }
         let db = self.sled.take();
         // What was not synced is not counted on: the rows prove themselves when they are opened.
         let closed = guarded(|| {
@@ -130,10 +135,37 @@ pub(crate) fn prove(db: &sled::Db) -> Result<Mark, String> {
     })
 }
 
+/// How long a flush may take before it is looked whether it waits in vain. It takes milliseconds, seconds on a poor disk.
+const NUDGE_AFTER: Duration = Duration::from_secs(1);
+
 /// Makes everything applied so far durable: sled's own flush ends in `sync_file_range`, which is not.
+///
+/// A write that fails on one of sled's own threads is noted there without waking the flush that waits for it
+/// (`exit_reservation` of sled 0.34.7). Whoever writes next meets the note and wakes everyone.
 pub(crate) fn flush(db: &Db) -> Result<(), String> {
-    guarded(|| db.flush())?;
+    let flushed = std::thread::scope(|scope| {
+        let (working, done) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while done.recv_timeout(NUDGE_AFTER) == Err(RecvTimeoutError::Timeout) {
+                // An error is told to the flush as well.
+                let _ = guarded(|| nudge(db));
+            }
+        });
+        let flushed = guarded(|| db.flush());
+        drop(working);
+        flushed
+    });
+    flushed?;
     db.file.sync_data().map_err(|e| e.to_string())
+}
+
+/// Writes the mark as it is.
+fn nudge(db: &sled::Db) -> sled::Result<()> {
+    if let Some(mark) = db.get(MARK_KEY)? {
+        // Another mark by now was a write as well.
+        let _ = db.compare_and_swap(MARK_KEY, Some(&mark), Some(&mark))?;
+    }
+    Ok(())
 }
 
 /// Room kept for sled behind the end of its file, in bytes: it writes half a megabyte at a time, several times what it is
