@@ -1,5 +1,8 @@
 //! `kill -9` between each durable batch and what it lets out, at either node: the end is that of a run without a crash.
+//! And between what was decided and its batch: nobody was told of it.
 
+#[path = "crash/held.rs"]
+mod held;
 #[path = "crash/journey.rs"]
 mod journey;
 #[path = "crash/story.rs"]
@@ -78,4 +81,11 @@ async fn refused_and_recalled_with_the_giver_killed() {
 async fn refused_and_recalled_with_the_receiver_killed() {
     let steps = ["Received", "Refuse", "Accept", "Ack in"];
     through_every_kill_point(Plot::RefusedAndRecalled, 1, &steps).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_answered_before_the_batch_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(broker) = broker(dir.path()).await else { return };
+    held::nobody_is_answered_before(&broker.url(), MOST).await;
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(
     jobs: &Receiver<Job>,
     (done, heads): (&mpsc::Sender<Persisted>, &watch::Sender<Anchor>),
 ) -> Result<(), StoreError> {
-    let mut marked = false;
+    let (mut marked, mut batches) = (false, 0);
     loop {
         ledger.tend();
         pressure.log(ledger.footing());
@@ -69,6 +69,8 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Disconnected) => return ledger.idle_mark(),
         };
         marked = false;
+        batches += 1;
+        hold_point(batches);
         let told: Vec<_> = job.parts.iter().map(|part| (part.agency.clone(), part.incarnation)).collect();
         let persisted = persist(&mut ledger, signers, recent, job)?;
         let store = ledger.store_id();
@@ -135,4 +137,18 @@ fn persist(
         records: places.len() as u64,
         took: started.elapsed(),
     })
+}
+
+/// In debug builds, `LIENTHONG_HOLD_COMMIT=n` holds the n-th batch before the disk for good: a test then looks who has
+/// been told of it.
+fn hold_point(batches: u64) {
+    if cfg!(debug_assertions)
+        && let Ok(at) = std::env::var("LIENTHONG_HOLD_COMMIT")
+        && at.parse() == Ok(batches)
+    {
+        tracing::warn!("a batch is held before the disk");
+        loop {
+            std::thread::park();
+        }
+    }
 }
