@@ -1,4 +1,6 @@
-//! The wire contract of Liên Thông, package `lienthong.v1`, as generated Rust types. Nothing else.
+//! The wire contract of Liên Thông, package `lienthong.v1`, as generated Rust types; and [`acts`], for callers in Rust.
+
+pub mod acts;
 
 /// Messages and services of `lienthong.v1`; the `.proto` files beside this crate are the text of reference.
 #[allow(missing_docs, clippy::all, clippy::pedantic)] // generated

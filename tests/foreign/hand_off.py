@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from lienthong.v1 import dossier_service_pb2 as api
 from lienthong.v1 import dossier_service_pb2_grpc as services
 from lienthong.v1 import node_service_pb2, node_service_pb2_grpc
+from lienthong.v1 import reason_pb2 as reason
 from lienthong.v1 import statement_pb2 as said
 
 BOUND_S = 30
@@ -46,6 +47,25 @@ class Desk:
         expect(again.repeated_call and again.dossier_id == first.dossier_id, "the same key gives the stored answer")
         expect(first.phase == api.PHASE_HELD and first.dossier_code, "the giver holds a dossier with a code")
         return first
+
+    def submit_many(self, count):
+        """Many acts over one call; one of them is refused."""
+        requests = [
+            api.PerformActsRequest(
+                number=n,
+                submit=api.SubmitDossierRequest(
+                    act=self.act(f"many-{n}" if n else "not a key!"),
+                    procedure_code="1.001193",
+                    channel=said.CHANNEL_ONLINE,
+                    content=CONTENT,
+                ),
+            )
+            for n in range(count)
+        ]
+        answers = {answer.number: answer for answer in self.calls.PerformActs(iter(requests), timeout=BOUND_S)}
+        expect(sorted(answers) == list(range(count)), "each act is answered once")
+        expect(answers[0].refused.reason == reason.REASON_BAD_ID, "a bad key is refused by number")
+        expect(all(answers[n].done.dossier_code for n in range(1, count)), "the others are done")
 
     def offer(self, dossier, to, kind):
         request = api.OfferHandOffRequest(
@@ -149,6 +169,7 @@ def main(giver_address, giver, receiver_address, receiver):
     node = node_service_pb2_grpc.NodeServiceStub(commune.channel)
     status = node.GetStatus(node_service_pb2.GetStatusRequest(), timeout=BOUND_S)
     expect([a.closed for a in status.agencies if a.agency == giver] == [1], "the node counts one closed dossier")
+    commune.submit_many(50)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 #[path = "end_to_end/flips.rs"]
 mod flips;
+#[path = "end_to_end/many_acts.rs"]
+mod many_acts;
 
 use lienthong_core::statement::RefusalCause;
 use lienthong_link::server::NatsServer;

@@ -59,7 +59,7 @@ pub(crate) async fn run(args: Args, as_json: bool) -> anyhow::Result<Outcome> {
             args.payload
         );
     }
-    let bench = load::Bench { clients: province.clients().await?, payload: args.payload as usize };
+    let bench = load::Bench { calls: province.calls().await?, payload: args.payload as usize };
     bench.measure(0, 64, Duration::from_secs(1)).await?; // warms up
     let mut all = Vec::new();
     for (turn, in_flight) in (1..).zip(&args.in_flight) {

@@ -7,6 +7,7 @@ pub(crate) mod inbox;
 pub(crate) mod lists;
 pub(crate) mod node_service;
 pub(crate) mod parse;
+pub(crate) mod perform;
 pub(crate) mod quarantine;
 pub(crate) mod recovery;
 pub mod refusal;

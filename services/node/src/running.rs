@@ -168,6 +168,8 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         directory,
         directory_toml,
         watchers: Arc::new(Semaphore::new(config.limits.watchers)),
+        turns: Arc::new(desk::turns(config.limits.commands_waiting)),
+        in_turn: false,
         stop: grpc.asked.clone(),
     };
     let ops = Ops {
@@ -189,7 +191,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
 
 type Parts = (Channels, Applied, lienthong_store::lock::DataLock);
 
-/// The loop and the three threads around it.
+/// The loop, the two threads beside it, and what sends.
 fn spawn_engine(
     config: &NodeConfig,
     clock: Clock,
@@ -238,7 +240,7 @@ fn spawn_engine(
     };
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer.run(rows))?;
     let records = &booted.records;
-    let sent = spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched)?;
+    let sent = spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched);
     on_the_side(tasks, "disk watch", pressure::watch(pressure.clone()));
     let snapshots =
         Taker::new(config.store.snapshot_every_records, booted.replayed, handle.clone(), pressure.clone());
@@ -269,7 +271,7 @@ fn spawn_engine(
     Ok((channels, applied, booted.lock))
 }
 
-/// The thread that sends, and what looks after it.
+/// What sends, and what looks after it.
 fn spawn_courier(
     tasks: &TaskGroup,
     records: &Records,
@@ -278,7 +280,7 @@ fn spawn_courier(
     handle: &Handle,
     metrics: &Arc<Metrics>,
     dispatched: mpsc::Receiver<Due>,
-) -> std::io::Result<Arc<Sent>> {
+) -> Arc<Sent> {
     let sent = Arc::new(Sent::default());
     let dispatcher = Dispatcher {
         records: records.clone(),
@@ -286,14 +288,13 @@ fn spawn_courier(
         link: link.clone(),
         handle: handle.clone(),
         metrics: metrics.clone(),
-        runtime: tokio::runtime::Handle::current(),
         flow: Flow::new(),
         sent: sent.clone(),
     };
-    tasks.spawn_blocking("dispatcher", OnEnd::Fatal, move || dispatcher.run(dispatched))?;
+    tasks.spawn("dispatcher", OnEnd::Fatal, dispatcher.run(dispatched));
     on_the_side(tasks, "gauges", gauges::run(handle.clone(), link.clone(), metrics.clone()));
     on_the_side(tasks, "reconnects", outgoing::tell_reconnects(link.clone(), handle.clone(), sent.clone()));
-    Ok(sent)
+    sent
 }
 
 /// Something that runs until the node ends and is not missed when it ends before.

@@ -3,16 +3,13 @@
 use super::Measured;
 use super::province::{GIVER, RECEIVER};
 use anyhow::Context;
+use lienthong_proto::acts::{Act, Acts};
 use lienthong_proto::v1;
-use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tonic::transport::Channel;
-
-type Client = DossierServiceClient<Channel>;
 
 /// Intakes under way while dossiers are prepared.
 const INTAKES: usize = 256;
@@ -22,9 +19,9 @@ const PREPARED_PER_SECOND: u64 = 12_000;
 /// With few under way, a second cannot use up more than these for each of them.
 const PREPARED_PER_FLIGHT: u64 = 3_000;
 
-/// A caller with several connections.
+/// A caller with several connections, and one call for all acts over each.
 pub(super) struct Bench {
-    pub(super) clients: Vec<Client>,
+    pub(super) calls: Vec<Arc<Acts>>,
     pub(super) payload: usize,
 }
 
@@ -67,7 +64,7 @@ impl Bench {
         items: VecDeque<T>,
         at_once: usize,
         time: Duration,
-        one: fn(Client, T) -> F,
+        one: fn(Arc<Acts>, T) -> F,
     ) -> anyhow::Result<(Duration, Vec<(Duration, R)>)>
     where
         T: Send + 'static,
@@ -78,14 +75,14 @@ impl Bench {
         let mut tasks = tokio::task::JoinSet::new();
         let started = Instant::now();
         for n in 0..at_once {
-            let (client, queue) = (self.clients[n % self.clients.len()].clone(), queue.clone());
+            let (call, queue) = (self.calls[n % self.calls.len()].clone(), queue.clone());
             tasks.spawn(async move {
                 let mut done = Vec::new();
                 while started.elapsed() < time {
                     let item = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(item) = item else { break };
                     let began = Instant::now();
-                    let result = one(client.clone(), item).await?;
+                    let result = one(call.clone(), item).await?;
                     done.push((began.elapsed(), result));
                 }
                 anyhow::Ok(done)
@@ -111,7 +108,7 @@ fn act(key: String) -> Option<v1::Act> {
     Some(v1::Act { agency: GIVER.into(), idempotency_key: key, officer })
 }
 
-async fn submit(mut client: Client, (turn, n, payload): (u32, u64, usize)) -> anyhow::Result<String> {
+async fn submit(call: Arc<Acts>, (turn, n, payload): (u32, u64, usize)) -> anyhow::Result<String> {
     let request = v1::SubmitDossierRequest {
         act: act(format!("s{turn}-{n}")),
         procedure_code: "1.001193".into(),
@@ -119,10 +116,10 @@ async fn submit(mut client: Client, (turn, n, payload): (u32, u64, usize)) -> an
         content: vec![n as u8; payload].into(),
         ..Default::default()
     };
-    Ok(client.submit_dossier(request).await?.into_inner().done.context("an empty answer")?.dossier_id)
+    Ok(call.perform(Act::Submit(request)).await?.dossier_id)
 }
 
-async fn offer(mut client: Client, (turn, id): (u32, String)) -> anyhow::Result<()> {
+async fn offer(call: Arc<Acts>, (turn, id): (u32, String)) -> anyhow::Result<()> {
     let request = v1::OfferHandOffRequest {
         act: act(format!("o{turn}-{}", id.get(..32).unwrap_or(&id))),
         dossier: Some(v1::DossierRef { by: Some(v1::dossier_ref::By::Id(id)) }),
@@ -132,7 +129,7 @@ async fn offer(mut client: Client, (turn, id): (u32, String)) -> anyhow::Result<
         wait_ms: 60_000,
         ..Default::default()
     };
-    let done = client.offer_hand_off(request).await?.into_inner().done.context("an empty answer")?;
+    let done = call.perform(Act::Offer(request)).await?;
     anyhow::ensure!(done.level() >= v1::AckLevel::Received, "an offer was not received within a minute");
     Ok(())
 }

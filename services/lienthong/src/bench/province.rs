@@ -4,14 +4,15 @@ use anyhow::Context;
 use lienthong_core::ids::AgencyId;
 use lienthong_link::server::{NatsServer, StartOptions};
 use lienthong_node::{Node, Running};
+use lienthong_proto::acts::Acts;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use lienthong_runtime::NodeConfig;
 use lienthong_runtime::config::AgencySection;
 use lienthong_wire::directory::{DirectoryFile, PublicKey};
 use lienthong_wire::keys;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
-use tonic::transport::Channel;
 
 /// The giver.
 pub(super) const GIVER: &str = "ben-giao";
@@ -81,13 +82,15 @@ impl Province {
         self.nats.version()
     }
 
-    /// Connections to the giver's node.
-    pub(super) async fn clients(&self) -> anyhow::Result<Vec<DossierServiceClient<Channel>>> {
-        let mut clients = Vec::new();
+    /// Calls for acts of the giver, over a connection each.
+    pub(super) async fn calls(&self) -> anyhow::Result<Vec<Arc<Acts>>> {
+        let mut calls = Vec::new();
         for _ in 0..CONNECTIONS {
-            clients.push(DossierServiceClient::connect(format!("http://{}", self.giver.address)).await?);
+            let at = format!("http://{}", self.giver.address);
+            let mut client = DossierServiceClient::connect(at).await?;
+            calls.push(Arc::new(Acts::open(&mut client).await?));
         }
-        Ok(clients)
+        Ok(calls)
     }
 
     /// Ends everything.

@@ -1,8 +1,9 @@
 //! How much is with the courier unanswered: as much as it answers within a moment. A fast line is filled with large
 //! packs, and a slow one is never given more than it carries before the courier's patience ends.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// To begin with: at 2 Mbit/s two seconds' worth.
 const BEGIN: usize = 512 << 10;
@@ -23,7 +24,7 @@ const PACKS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Flow {
     state: Mutex<State>,
-    freed: Condvar,
+    freed: Notify,
 }
 
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct Pass {
 impl Flow {
     pub(crate) fn new() -> Arc<Self> {
         let state = State { limit: BEGIN, used: 0, lowered: Instant::now() };
-        Arc::new(Self { state: Mutex::new(state), freed: Condvar::new() })
+        Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,12 +58,25 @@ impl Flow {
         self.state().limit / PACKS
     }
 
-    /// Waits until there is room. One pack may always be on its way, however large.
-    pub(crate) fn enter(self: &Arc<Self>, bytes: usize) -> Pass {
-        let is_full = |state: &mut State| state.used > 0 && state.used + bytes > state.limit;
-        let mut state = self.freed.wait_while(self.state(), is_full).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until there is room; there is one who sends, and he waits for one pack at a time.
+    pub(crate) async fn enter(self: &Arc<Self>, bytes: usize) -> Pass {
+        loop {
+            if let Some(pass) = self.try_enter(bytes) {
+                return pass;
+            }
+            // What is freed just before is kept for who comes to wait.
+            self.freed.notified().await;
+        }
+    }
+
+    /// One pack may always be on its way, however large.
+    fn try_enter(self: &Arc<Self>, bytes: usize) -> Option<Pass> {
+        let mut state = self.state();
+        if state.used > 0 && state.used + bytes > state.limit {
+            return None;
+        }
         state.used += bytes;
-        Pass { flow: self.clone(), bytes, left: Instant::now() }
+        Some(Pass { flow: self.clone(), bytes, left: Instant::now() })
     }
 }
 
@@ -85,7 +99,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.flow.state().used -= self.bytes;
-        self.flow.freed.notify_all();
+        self.flow.freed.notify_one();
     }
 }
 
@@ -95,9 +109,13 @@ mod tests {
 
     /// A pack that left so long ago.
     fn aged(flow: &Arc<Flow>, bytes: usize, age: Duration) -> Pass {
-        let mut pass = flow.enter(bytes);
+        let mut pass = enter(flow, bytes);
         pass.left -= age;
         pass
+    }
+
+    fn enter(flow: &Arc<Flow>, bytes: usize) -> Pass {
+        flow.try_enter(bytes).expect("room")
     }
 
     fn limit(flow: &Flow) -> usize {
@@ -108,7 +126,7 @@ mod tests {
     fn answers_that_come_soon_make_room_up_to_a_bound() {
         let flow = Flow::new();
         for _ in 0..100 {
-            flow.enter(768 << 10).answered(true);
+            enter(&flow, 768 << 10).answered(true);
         }
         assert_eq!((limit(&flow), flow.state().used), (MOST, 0));
     }
@@ -134,21 +152,18 @@ mod tests {
     #[test]
     fn a_refusal_at_once_changes_nothing() {
         let flow = Flow::new();
-        flow.enter(1_000).answered(false);
+        enter(&flow, 1_000).answered(false);
         assert_eq!((limit(&flow), flow.state().used), (BEGIN, 0));
     }
 
-    #[test]
-    fn one_pack_passes_however_large_and_the_next_waits_for_it() {
+    #[tokio::test]
+    async fn one_pack_passes_however_large_and_the_next_waits_for_it() {
         let flow = Flow::new();
-        let first = flow.enter(BEGIN * 2);
-        let next = std::thread::spawn({
-            let flow = flow.clone();
-            move || drop(flow.enter(1))
-        });
-        assert!(!next.is_finished());
+        let first = flow.enter(BEGIN * 2).await;
+        let mut next = Box::pin(flow.enter(1));
+        assert!(futures::poll!(&mut next).is_pending());
         drop(first);
-        next.join().unwrap();
+        drop(next.await);
         assert_eq!(flow.state().used, 0);
     }
 }

@@ -19,7 +19,6 @@ use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Groups of dispatches that may wait; windows bound the rows in them. Beyond it they are dropped here and resent later.
@@ -27,6 +26,9 @@ use tokio::sync::{Semaphore, mpsc};
 pub(crate) const WAITING: usize = 4_096;
 /// Messages at the courier without its answer; how many bytes is for [`Flow`] to say.
 const IN_FLIGHT: usize = 64;
+
+/// Bytes of envelopes that are made on the loop's threads before others there have their turn: a quarter of a millisecond.
+const AT_ONCE: usize = 128 << 10;
 
 /// Dispatches that wait for the line before no more are taken: the windows of sixteen peers.
 const BACKLOG: usize = 8_192;
@@ -43,7 +45,6 @@ pub(crate) struct Dispatcher {
     pub(crate) link: Link,
     pub(crate) handle: Handle,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) runtime: runtime::Handle,
     pub(crate) flow: Arc<Flow>,
     pub(crate) sent: Arc<Sent>,
 }
@@ -63,6 +64,23 @@ impl Waiting {
     fn next(&mut self) -> Option<Dispatch> {
         self.answers.pop_front().or_else(|| self.others.pop_front())
     }
+
+    /// Takes back what was the next.
+    fn put_back(&mut self, dispatch: Dispatch) {
+        match dispatch.lane {
+            Lane::Answer => self.answers.push_front(dispatch),
+            Lane::Offer | Lane::Ctl => self.others.push_front(dispatch),
+        }
+    }
+}
+
+/// Where statements are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReadFrom {
+    /// In memory, where what was just made durable is: nobody waits.
+    Memory,
+    /// In the ledger, if need be.
+    Disk,
 }
 
 /// Envelopes of one message, and the rows they are of.
@@ -74,29 +92,41 @@ struct Pack {
 }
 
 impl Dispatcher {
-    /// Runs on its own thread until the loop lets go of its end.
-    pub(crate) fn run(&self, mut dispatches: mpsc::Receiver<Due>) {
+    /// Runs until the loop lets go of its end. On the loop's own threads: few under way, to wake another thread and be woken
+    /// by it would take longer than the work.
+    pub(crate) async fn run(self, mut dispatches: mpsc::Receiver<Due>) {
+        let this = Arc::new(self);
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
         let mut waiting = Waiting::default();
         loop {
             if waiting.is_empty() {
-                self.sent.forget();
-                let Some(due) = dispatches.blocking_recv() else { return };
-                self.take(due, &mut waiting);
+                this.sent.forget();
+                let Some(due) = dispatches.recv().await else { return };
+                this.take(due, &mut waiting);
             }
             while waiting.others.len() < BACKLOG
                 && let Ok(due) = dispatches.try_recv()
             {
-                self.take(due, &mut waiting);
+                this.take(due, &mut waiting);
             }
-            for (route, packs) in self.pack(&mut waiting) {
+            let mut routes = this.pack(&mut waiting, ReadFrom::Memory);
+            if routes.is_empty() {
+                let reading = this.clone();
+                let read = tokio::task::spawn_blocking(move || {
+                    let routes = reading.pack(&mut waiting, ReadFrom::Disk);
+                    (routes, waiting)
+                });
+                // It ends otherwise only by a panic, and then the node does.
+                let Ok(read) = read.await else { return };
+                (routes, waiting) = read;
+            }
+            for (route, packs) in routes {
                 for pack in packs {
-                    let permit = self.runtime.block_on(in_flight.clone().acquire_owned());
-                    let Ok(permit) = permit else { return };
-                    let pass = self.flow.enter(pack.length);
-                    let (link, handle, route) = (self.link.clone(), self.handle.clone(), route.clone());
-                    let sent = self.sent.clone();
-                    self.runtime.spawn(async move {
+                    let Ok(permit) = in_flight.clone().acquire_owned().await else { return };
+                    let pass = this.flow.enter(pack.length).await;
+                    let (link, handle, route) = (this.link.clone(), this.handle.clone(), route.clone());
+                    let sent = this.sent.clone();
+                    tokio::spawn(async move {
                         let (from, to, lane) = route;
                         let pair = (from, to);
                         let is_taken = send(&link, &handle, &sent, &pair, lane, pack.bytes.finish()).await;
@@ -124,16 +154,24 @@ impl Dispatcher {
         }
     }
 
-    /// Packs of what goes next: as much as the line takes at a time, so that answers need not wait long.
-    fn pack(&self, waiting: &mut Waiting) -> BTreeMap<Route, Vec<Pack>> {
+    /// Packs of what goes next: as much as the line takes at a time, so that answers need not wait long. From memory it ends
+    /// before what is not there.
+    fn pack(&self, waiting: &mut Waiting, from: ReadFrom) -> BTreeMap<Route, Vec<Pack>> {
         let mut open: BTreeMap<Route, (Vec<Pack>, Pack)> = BTreeMap::new();
-        let most = self.flow.pack_bytes();
+        let most = match from {
+            ReadFrom::Memory => self.flow.pack_bytes().min(AT_ONCE),
+            ReadFrom::Disk => self.flow.pack_bytes(),
+        };
         let mut taken = 0;
         while taken < most
             && let Some(dispatch) = waiting.next()
         {
-            let envelope = match self.envelope_in_time(&dispatch) {
+            let envelope = match self.envelope(&dispatch, from) {
                 Ok(envelope) => envelope,
+                Err(ReadError::NoPlace { .. }) if from == ReadFrom::Memory => {
+                    waiting.put_back(dispatch);
+                    break;
+                }
                 Err(error) => {
                     tracing::error!(%error, to = %dispatch.to, "a statement cannot be read to be sent");
                     self.sent.answered(&pair(&dispatch), &[dispatch.statement], false);
@@ -162,27 +200,16 @@ impl Dispatcher {
         open.into_iter().map(|(route, packs)| (route, finish(packs))).collect()
     }
 
-    /// What is too large for the cache is found through the queues, which may be a moment behind.
-    fn envelope_in_time(&self, dispatch: &Dispatch) -> Result<Vec<u8>, ReadError> {
-        match self.envelope(dispatch) {
-            Err(ReadError::NoPlace { .. }) => {
-                self.runtime.block_on(self.applied.clone().caught_up());
-                self.envelope(dispatch)
-            }
-            other => other,
-        }
-    }
-
-    fn envelope(&self, dispatch: &Dispatch) -> Result<Vec<u8>, ReadError> {
-        let from = &dispatch.from;
-        let record = self.records.statement(from, dispatch.statement)?;
-        let certificate: Vec<Arc<StatementRecord>> = dispatch
-            .certificate
-            .iter()
-            .map(|i| self.records.statement(from, *i))
-            .collect::<Result<_, _>>()?;
+    fn envelope(&self, dispatch: &Dispatch, from: ReadFrom) -> Result<Vec<u8>, ReadError> {
+        let read = |index| match from {
+            ReadFrom::Memory => self.records.recent(&dispatch.from, index),
+            ReadFrom::Disk => self.read_in_time(&dispatch.from, index),
+        };
+        let record = read(dispatch.statement)?;
+        let certificate: Vec<Arc<StatementRecord>> =
+            dispatch.certificate.iter().map(|index| read(*index)).collect::<Result<_, _>>()?;
         let content = match dispatch.content {
-            Some(index) => self.records.statement(from, index)?.content.clone(),
+            Some(index) => read(index)?.content.clone(),
             None => None,
         };
         let spine: Vec<&Statement> = certificate.iter().map(|r| &*r.statement).collect();
@@ -197,6 +224,23 @@ impl Dispatcher {
             content: content.as_deref(),
             trace: record.trace.as_deref(),
         }))
+    }
+}
+
+impl Dispatcher {
+    /// What is too large for the memory is found through the queues, which may be a moment behind.
+    fn read_in_time(
+        &self,
+        agency: &AgencyId,
+        index: LedgerIndex,
+    ) -> Result<Arc<StatementRecord>, ReadError> {
+        match self.records.statement(agency, index) {
+            Err(ReadError::NoPlace { .. }) => {
+                tokio::runtime::Handle::current().block_on(self.applied.clone().caught_up());
+                self.records.statement(agency, index)
+            }
+            other => other,
+        }
     }
 }
 

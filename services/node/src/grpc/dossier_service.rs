@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::parse::{self, Acting, Parsed};
 use super::refusal::Refusal;
 use super::shape;
-use super::{inbox, lists, trail};
+use super::{inbox, lists, perform, trail};
 use crate::engine::Level;
 use lienthong_core::custody::command::{Act, OfferTo, Submit};
 use lienthong_core::limits;
@@ -14,7 +14,7 @@ use lienthong_proto::v1::dossier_service_server::DossierService;
 use lienthong_wire::content;
 use lienthong_wire::limits::FORMAT_BYTES;
 use std::time::Duration;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// The longest a caller may wait for a level; then it asks again.
 const WAIT_LIMIT_MS: u32 = 60_000;
@@ -36,7 +36,7 @@ impl Desk {
         Ok(acting)
     }
 
-    async fn submit(&self, mut r: v1::SubmitDossierRequest) -> Parsed<v1::SubmitDossierResponse> {
+    pub(super) async fn submit(&self, mut r: v1::SubmitDossierRequest) -> Parsed<v1::SubmitDossierResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("SubmitDossier", &r);
         if r.procedure_code.is_empty() {
@@ -71,7 +71,7 @@ impl Desk {
         Ok(v1::SubmitDossierResponse { done: Some(done) })
     }
 
-    async fn offer(&self, mut r: v1::OfferHandOffRequest) -> Parsed<v1::OfferHandOffResponse> {
+    pub(super) async fn offer(&self, mut r: v1::OfferHandOffRequest) -> Parsed<v1::OfferHandOffResponse> {
         let acting = self.acting(&mut r.act)?;
         let (wait_for, wait_ms) = (parse::wait_for(r.wait_for)?, r.wait_ms);
         (r.wait_for, r.wait_ms) = (0, 0);
@@ -117,7 +117,7 @@ impl Desk {
         Ok(done)
     }
 
-    async fn accept(&self, mut r: v1::AcceptHandOffRequest) -> Parsed<v1::AcceptHandOffResponse> {
+    pub(super) async fn accept(&self, mut r: v1::AcceptHandOffRequest) -> Parsed<v1::AcceptHandOffResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("AcceptHandOff", &r);
         let note = parse::within(r.note, limits::TEXT_BYTES, "note")?;
@@ -128,7 +128,7 @@ impl Desk {
         Ok(v1::AcceptHandOffResponse { done: Some(done) })
     }
 
-    async fn refuse(&self, mut r: v1::RefuseHandOffRequest) -> Parsed<v1::RefuseHandOffResponse> {
+    pub(super) async fn refuse(&self, mut r: v1::RefuseHandOffRequest) -> Parsed<v1::RefuseHandOffResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("RefuseHandOff", &r);
         let reason = parse::words(r.reason, "reason")?;
@@ -139,7 +139,7 @@ impl Desk {
         Ok(v1::RefuseHandOffResponse { done: Some(done) })
     }
 
-    async fn recall(&self, mut r: v1::RecallHandOffRequest) -> Parsed<v1::RecallHandOffResponse> {
+    pub(super) async fn recall(&self, mut r: v1::RecallHandOffRequest) -> Parsed<v1::RecallHandOffResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("RecallHandOff", &r);
         let reason = parse::words(r.reason, "reason")?;
@@ -148,7 +148,7 @@ impl Desk {
         Ok(v1::RecallHandOffResponse { done: Some(done) })
     }
 
-    async fn note(&self, mut r: v1::AddNoteRequest) -> Parsed<v1::AddNoteResponse> {
+    pub(super) async fn note(&self, mut r: v1::AddNoteRequest) -> Parsed<v1::AddNoteResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("AddNote", &r);
         let text = parse::words(r.text, "text")?;
@@ -157,7 +157,7 @@ impl Desk {
         Ok(v1::AddNoteResponse { done: Some(done) })
     }
 
-    async fn complete(&self, mut r: v1::CompleteDossierRequest) -> Parsed<v1::CompleteDossierResponse> {
+    pub(super) async fn complete(&self, mut r: v1::CompleteDossierRequest) -> Parsed<v1::CompleteDossierResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("CompleteDossier", &r);
         let resolution = parse::resolution(r.resolution)?;
@@ -167,7 +167,7 @@ impl Desk {
         Ok(v1::CompleteDossierResponse { done: Some(done) })
     }
 
-    async fn return_result(&self, mut r: v1::ReturnResultRequest) -> Parsed<v1::ReturnResultResponse> {
+    pub(super) async fn return_result(&self, mut r: v1::ReturnResultRequest) -> Parsed<v1::ReturnResultResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("ReturnResult", &r);
         let channel = parse::channel(r.channel)?;
@@ -190,6 +190,7 @@ impl Desk {
 #[tonic::async_trait]
 impl DossierService for Desk {
     type ExportTrailStream = trail::Pieces;
+    type PerformActsStream = perform::Answers;
     type WatchInboxStream = inbox::Events;
 
     async fn submit_dossier(
@@ -262,6 +263,13 @@ impl DossierService for Desk {
             Ok(acting) => trail::export(self, acting, r).await,
             Err(refusal) => Err(refusal),
         })
+    }
+
+    async fn perform_acts(
+        &self,
+        r: Request<Streaming<v1::PerformActsRequest>>,
+    ) -> Answer<Self::PerformActsStream> {
+        answer(Ok(perform::perform(self, r.into_inner())))
     }
 
     async fn list_inbox(&self, r: Request<v1::ListInboxRequest>) -> Answer<v1::ListInboxResponse> {

@@ -76,7 +76,7 @@ pub fn status(refusal: &Refusal) -> Status {
 }
 
 /// When it is worth trying again with the same key: at once after a moment's trouble, later where somebody must act first.
-fn retry_after(reason: Reason) -> Option<Duration> {
+pub(super) fn retry_after(reason: Reason) -> Option<Duration> {
     match reason {
         Reason::Overloaded | Reason::ShuttingDown | Reason::StorageFailed | Reason::Recovering => {
             Some(Duration::from_secs(1))

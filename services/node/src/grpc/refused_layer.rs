@@ -69,7 +69,7 @@ const NO_MESSAGE: [&str; 6] = [
 ];
 
 /// The clear error for one that tonic's codec made: those carry no details.
-fn refused(made: &Status) -> Option<Status> {
+pub(super) fn refused(made: &Status) -> Option<Status> {
     if !made.details().is_empty() {
         return None;
     }

@@ -1,5 +1,5 @@
 //! Liên Thông: two agencies in two processes of the product's binary over a nats-server with its default sync, called
-//! over gRPC.
+//! over gRPC, with one call for all acts over each connection.
 //!
 //! A hand-over is an OFFER: durable in the giver's ledger, received durably in the receiver's, and the signed receipt
 //! durable at the giver, who waited for it. The dossiers are taken in before.
@@ -8,6 +8,7 @@ use super::jetstream::nats_server;
 use crate::load::{Load, Measured, PAYLOAD, Peer, message};
 use crate::server::{self, Server, free_port};
 use anyhow::Context;
+use lienthong_proto::acts::{Act, Acts};
 use lienthong_proto::v1;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use lienthong_proto::v1::node_service_client::NodeServiceClient;
@@ -33,7 +34,8 @@ const PREPARED_PER_FLIGHT: u64 = 3_000;
 const INTAKES: u64 = 256;
 
 struct Lienthong {
-    clients: Vec<DossierServiceClient<Channel>>,
+    calls: Vec<Arc<Acts>>,
+    client: DossierServiceClient<Channel>,
     dossiers: Mutex<VecDeque<String>>,
     taken_in: AtomicU64,
 }
@@ -43,11 +45,13 @@ pub(super) async fn measure(dir: &Path, binary: &Path, load: Load<'_>) -> anyhow
     write_directory(dir, binary).await?;
     let (receiver, _) = start_node(dir, binary, RECEIVER, &url).await?;
     let (giver, at) = start_node(dir, binary, GIVER, &url).await?;
-    let mut clients = Vec::new();
+    let client = DossierServiceClient::new(at.connect().await?);
+    let mut calls = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(DossierServiceClient::new(at.connect().await?));
+        let mut client = DossierServiceClient::new(at.connect().await?);
+        calls.push(Arc::new(Acts::open(&mut client).await?));
     }
-    let peer = Lienthong { clients, dossiers: Mutex::default(), taken_in: AtomicU64::new(0) };
+    let peer = Lienthong { calls, client, dossiers: Mutex::default(), taken_in: AtomicU64::new(0) };
     let measured = load.run(Arc::new(peer)).await;
     giver.stop().await;
     receiver.stop().await;
@@ -109,8 +113,8 @@ fn act(key: String) -> Option<v1::Act> {
 }
 
 impl Lienthong {
-    fn client(&self, n: u64) -> DossierServiceClient<Channel> {
-        self.clients[(n % CONNECTIONS) as usize].clone()
+    fn call(&self, n: u64) -> Arc<Acts> {
+        self.calls[(n % CONNECTIONS) as usize].clone()
     }
 
     fn next(&self) -> Option<String> {
@@ -118,7 +122,7 @@ impl Lienthong {
     }
 }
 
-async fn submit(mut client: DossierServiceClient<Channel>, n: u64) -> anyhow::Result<String> {
+async fn submit(call: Arc<Acts>, n: u64) -> anyhow::Result<String> {
     let request = v1::SubmitDossierRequest {
         act: act(format!("s{n}")),
         procedure_code: "1.001193".into(),
@@ -127,7 +131,7 @@ async fn submit(mut client: DossierServiceClient<Channel>, n: u64) -> anyhow::Re
         ..Default::default()
     };
     debug_assert_eq!(request.content.len(), PAYLOAD);
-    Ok(client.submit_dossier(request).await?.into_inner().done.context("an empty answer")?.dossier_id)
+    Ok(call.perform(Act::Submit(request)).await?.dossier_id)
 }
 
 impl Peer for Lienthong {
@@ -138,11 +142,11 @@ impl Peer for Lienthong {
         self.taken_in.store(until, Ordering::Relaxed);
         let mut slots = JoinSet::new();
         for first in from..from + INTAKES {
-            let client = self.client(first);
+            let call = self.call(first);
             slots.spawn(async move {
                 let mut made = Vec::new();
                 for n in (first..until).step_by(INTAKES as usize) {
-                    made.push(submit(client.clone(), n).await?);
+                    made.push(submit(call.clone(), n).await?);
                 }
                 anyhow::Ok(made)
             });
@@ -153,7 +157,7 @@ impl Peer for Lienthong {
         }
         // Answered when the node's index is level with its ledger: what was prepared burdens no measurement.
         let list = v1::ListDossiersRequest { agency: GIVER.into(), page_size: 1, ..Default::default() };
-        self.client(0).list_dossiers(list).await?;
+        self.client.clone().list_dossiers(list).await?;
         Ok(())
     }
 
@@ -168,8 +172,7 @@ impl Peer for Lienthong {
             wait_ms: 60_000,
             ..Default::default()
         };
-        let done =
-            self.client(id).offer_hand_off(request).await?.into_inner().done.context("an empty answer")?;
+        let done = self.call(id).perform(Act::Offer(request)).await?;
         anyhow::ensure!(done.level() >= v1::AckLevel::Received, "an offer was not received within a minute");
         Ok(true)
     }
