@@ -12,9 +12,8 @@ use lienthong_runtime::Readiness;
 use lienthong_runtime::config::GrpcSection;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::Router;
+use tonic::transport::server::{Router, TcpIncoming};
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 /// Calls in progress on one connection: an integrator's pool, not a flood.
@@ -30,7 +29,7 @@ pub(crate) struct Prepared {
             tower::layer::util::Stack<RefusedLayer, tower::layer::util::Identity>,
         >,
     >,
-    incoming: TcpListenerStream,
+    incoming: TcpIncoming,
 }
 
 /// Sets the server up on a bound socket.
@@ -63,7 +62,6 @@ pub(crate) async fn prepare(
     let router = server
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .tcp_nodelay(true)
         .layer(RefusedLayer)
         .layer(TraceLayer)
         .add_service(DossierServiceServer::new(desk).max_decoding_message_size(limit))
@@ -71,7 +69,13 @@ pub(crate) async fn prepare(
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha);
-    Ok(Prepared { router, incoming: TcpListenerStream::new(listener) })
+    Ok(Prepared { router, incoming: at_once(listener) })
+}
+
+/// Connections on which a small answer leaves at once: behind another it would wait for the caller's system to acknowledge
+/// that one, which takes its time, 40 ms. The server's own setting does not reach sockets that it is given.
+fn at_once(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
 impl Prepared {
@@ -112,5 +116,22 @@ async fn report_health(
             _ = readiness.changed_from(ready) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpStream;
+    use tokio_stream::StreamExt;
+
+    #[tokio::test]
+    async fn small_answers_leave_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let mut incoming = at_once(listener);
+        let (caller, accepted) = tokio::join!(TcpStream::connect(at), incoming.next());
+        assert!(accepted.unwrap().unwrap().nodelay().unwrap());
+        drop(caller);
     }
 }
