@@ -27,7 +27,7 @@ fn filled(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     for batch in 0..20_u32 {
         let rows = (0..100_u32).map(|n| {
             put(
-                Table::Outbox,
+                Table::Inbox,
                 &(batch * 100 + n).to_be_bytes(),
                 &vec![batch as u8; 40 + (n as usize * 7) % 300],
             )
@@ -35,7 +35,7 @@ fn filled(dir: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
         queues.apply(at(batch + 1), rows.collect()).expect("applied");
     }
     queues.flush().expect("flushed");
-    queues.scan(Table::Outbox, b"", None, 10_000).expect("scanned")
+    queues.scan(Table::Inbox, b"", None, 10_000).expect("scanned")
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn rows_and_mark_come_back() {
     let (queues, report) = Queues::open(&small(dir.path())).expect("opened");
     assert_eq!(report, QueuesReport::Opened { mark: at(20) });
     assert_eq!((queues.mark(), queues.rows()), (Some(at(20)), 2000));
-    assert_eq!(queues.scan(Table::Outbox, b"", None, 10_000).expect("scanned"), rows);
+    assert_eq!(queues.scan(Table::Inbox, b"", None, 10_000).expect("scanned"), rows);
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn changes_to_one_key_count_in_their_order() {
 fn a_new_row_counts_once_whatever_follows_in_the_same_changes() {
     let dir = temp();
     let (queues, _) = Queues::open(&small(dir.path())).expect("opened");
-    let new = |key: &[u8], value: &[u8]| Change::New(Table::Outbox, key.to_vec(), value.to_vec());
-    let gone = Change::Delete(Table::Outbox, b"gone".to_vec());
-    let changes = vec![new(b"kept", b"1"), put(Table::Outbox, b"kept", b"2"), new(b"gone", b"3"), gone];
+    let new = |key: &[u8], value: &[u8]| Change::New(Table::Inbox, key.to_vec(), value.to_vec());
+    let gone = Change::Delete(Table::Inbox, b"gone".to_vec());
+    let changes = vec![new(b"kept", b"1"), put(Table::Inbox, b"kept", b"2"), new(b"gone", b"3"), gone];
     queues.apply(at(1), changes).expect("applied");
-    queues.apply(at(2), vec![put(Table::Outbox, b"kept", b"4"), new(b"next", b"5")]).expect("applied");
-    assert_eq!((queues.get(Table::Outbox, b"kept").expect("got"), queues.rows()), (Some(b"4".to_vec()), 2));
+    queues.apply(at(2), vec![put(Table::Inbox, b"kept", b"4"), new(b"next", b"5")]).expect("applied");
+    assert_eq!((queues.get(Table::Inbox, b"kept").expect("got"), queues.rows()), (Some(b"4".to_vec()), 2));
     drop(queues);
     let (queues, report) = Queues::open(&small(dir.path())).expect("opened");
     assert_eq!(report, QueuesReport::Opened { mark: at(2) });
@@ -195,7 +195,7 @@ fn survives(name: &str, damage: impl FnOnce(&Path)) {
     let rows = filled(dir.path());
     damage(&dir.path().join("queues"));
     let (queues, report) = Queues::open(&small(dir.path())).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let found = queues.scan(Table::Outbox, b"", None, 10_000).expect("scanned");
+    let found = queues.scan(Table::Inbox, b"", None, 10_000).expect("scanned");
     match &report {
         QueuesReport::Opened { mark } => {
             let batches = (mark.commit / 4096) as usize;

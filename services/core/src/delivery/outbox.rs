@@ -125,6 +125,12 @@ impl Outbox {
         self.rows.range((index, AgencyId::lowest())..).take_while(move |(k, _)| k.0 == index)
     }
 
+    /// Rows of later statements than this one, oldest first; all without one.
+    pub fn after(&self, index: Option<LedgerIndex>) -> impl Iterator<Item = (&RowKey, &Row)> {
+        let from = index.map_or(0, |index| index.0.saturating_add(1));
+        self.rows.range((LedgerIndex(from), AgencyId::lowest())..)
+    }
+
     /// All rows, oldest first.
     pub fn rows(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
         self.rows.iter()

@@ -7,14 +7,12 @@ use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::record::Record;
 use lienthong_core::statement::Body;
-use lienthong_store::queues::{Change, Queues, Table};
+use lienthong_store::queues::{Change, Queues};
 use lienthong_store::{Position, Reader, StoredRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes applied at one go: enough to be quick, few enough to bound the memory.
 const CHUNK: usize = 8_192;
-/// Rows of the outbox read at one go.
-const PAGE: usize = 1_024;
 
 /// What the queues are brought level with.
 pub(crate) struct Standing<'a> {
@@ -59,9 +57,6 @@ pub(crate) fn fill(
             filling.add([rows::dossier_row(state, &id, &kept.read())])?;
         }
     }
-    for state in replayed.states.values() {
-        filling.outbox(state)?;
-    }
     queues.apply(end, rows::with_phases(queues, filling.changes)?)?;
     report.push(match was {
         Some(_) => format!("queues brought level with the ledger: {commits} commits"),
@@ -105,32 +100,6 @@ impl Filling<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The rows of the outbox are those of the state, whatever they were. Only what differs is written: with many offers
-    /// that wait for their decision hardly any does.
-    fn outbox(&mut self, state: &State) -> Result<(), BootError> {
-        let prefix = rows::of_agency(&state.me);
-        let mut due = BTreeMap::new();
-        for (index, to) in state.outbox.rows().map(|(key, _)| key) {
-            if let Change::Put(_, key, value) = rows::outbox_row(state, *index, to) {
-                due.insert(key, value);
-            }
-        }
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.queues.scan(Table::Outbox, &prefix, after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            for (key, value) in page {
-                match due.get(&key) {
-                    Some(is) if *is == value => drop(due.remove(&key)),
-                    Some(_) => {}
-                    None => self.add([Change::Delete(Table::Outbox, key)])?,
-                }
-            }
-        }
-        self.add(due.into_iter().map(|(key, value)| Change::Put(Table::Outbox, key, value)))
     }
 
     /// Until the last chunk the mark stays where it was, so that an interrupted filling begins again.

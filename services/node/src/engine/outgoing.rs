@@ -209,7 +209,11 @@ impl Dispatcher {
         let certificate: Vec<Arc<StatementRecord>> =
             dispatch.certificate.iter().map(|index| read(*index)).collect::<Result<_, _>>()?;
         let content = match dispatch.content {
-            Some(index) => read(index)?.content.clone(),
+            // Mostly it lies with a statement that was read just now.
+            Some(index) => match dispatch.certificate.iter().position(|of| *of == index) {
+                Some(at) => certificate[at].content.clone(),
+                None => read(index)?.content.clone(),
+            },
             None => None,
         };
         let spine: Vec<&Statement> = certificate.iter().map(|r| &*r.statement).collect();
@@ -229,11 +233,7 @@ impl Dispatcher {
 
 impl Dispatcher {
     /// What is too large for the memory is found through the queues, which may be a moment behind.
-    fn read_in_time(
-        &self,
-        agency: &AgencyId,
-        index: LedgerIndex,
-    ) -> Result<Arc<StatementRecord>, ReadError> {
+    fn read_in_time(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Arc<StatementRecord>, ReadError> {
         match self.records.statement(agency, index) {
             Err(ReadError::NoPlace { .. }) => {
                 tokio::runtime::Handle::current().block_on(self.applied.clone().caught_up());

@@ -2,7 +2,7 @@
 
 use super::handle::Handle;
 use super::pressure::Pressure;
-use super::rows::with_phases;
+use super::rows::{in_parts, with_phases};
 use crate::boot::fill::{Standing, fill};
 use lienthong_store::queues::{Change, Queues, QueuesError};
 use lienthong_store::{Position, Reader};
@@ -26,6 +26,10 @@ pub(crate) const WAITING: usize = 1_024;
 /// one, and a page of sled is written once for many. A reader cuts it short; who watches an inbox under load sees what is
 /// new this much later.
 const GATHER: Duration = Duration::from_millis(200);
+
+/// Rows written at one go before everybody else has his turn: without that a batch of thousands held up whoever waits for the
+/// loop for 20 ms, where there are few processors.
+const PART: usize = 64;
 
 /// How often the rows are made durable. What is lost is written again from the ledger at the next start.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -205,14 +209,25 @@ impl Queuer {
             mark = more.mark;
         }
         self.queues.secure_room().inspect_err(|_| self.pressure.look()).map_err(behind)?;
-        let changes = with_phases(&self.queues, changes).map_err(behind)?;
-        self.queues.apply(mark, changes).map_err(behind)?;
+        self.apply_in_parts(changes, mark).map_err(behind)?;
         self.reached.send_replace(mark);
         if flushed.elapsed() >= FLUSH_EVERY {
             self.queues.flush().map_err(behind)?;
             *flushed = Instant::now();
         }
         Ok(())
+    }
+
+    /// Until the last part the mark stays where it was: rows beyond it are put once more when it ends here.
+    fn apply_in_parts(&self, changes: Vec<Change>, mark: Position) -> Result<(), QueuesError> {
+        let so_far = self.queues.mark();
+        let mut parts = in_parts(changes, if so_far.is_some() { PART } else { usize::MAX });
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            self.queues.apply(so_far.unwrap_or(mark), with_phases(&self.queues, part)?)?;
+            std::thread::yield_now();
+        }
+        self.queues.apply(mark, with_phases(&self.queues, last)?)
     }
 
     /// Brings the rows level with the ledger. What is written to it meanwhile comes as rows, in order.

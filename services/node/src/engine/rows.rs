@@ -3,19 +3,19 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | Records | agency, index of the first of records of one commit | their places |
-//! | Outbox | agency, index, receiver | `OutboxRow` |
-//! | Inbox | agency, index | number of its dossier, `InboxEvent` |
-//! | Dossiers | agency, number | `Dossier` |
+//! | Inbox | agency, index | `InboxEvent` |
+//! | Dossiers | agency, number | phase, id |
 //! | States | agency, phase, number | nothing |
 //!
 //! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian. The number of a dossier
-//! is the index of its first record: so lists show the oldest first, and new rows lie beside each other.
+//! is the index of its first record: so lists show the oldest first, and new rows lie beside each other. What a dossier is
+//! beyond its phase the loop tells, which has it in memory, as it has the outbox: rows that say it too were a third of all
+//! processor time.
 
 use crate::grpc::shape;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
-use lienthong_core::delivery::outbox::RowKey;
-use lienthong_core::ids::{AgencyId, LedgerIndex, TrackId};
+use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, TrackId};
 use lienthong_core::node::Batch;
 use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Accept, Body, Refuse, Statement};
@@ -33,7 +33,7 @@ pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
     [agency.as_str().as_bytes(), &[0]].concat()
 }
 
-/// Key of a record, of its event in the inbox, of the dossier that begins with it, and beginning of its rows in the outbox.
+/// Key of a record, of its event in the inbox, and of the dossier that begins with it.
 pub(crate) fn record_key(agency: &AgencyId, index: u64) -> Vec<u8> {
     [&of_agency(agency)[..], &index.to_be_bytes()].concat()
 }
@@ -46,10 +46,6 @@ fn number(track: &Track) -> u64 {
 /// Beginning of the keys of dossiers in a phase.
 pub(crate) fn phase_prefix(agency: &AgencyId, phase: v1::Phase) -> Vec<u8> {
     [&of_agency(agency)[..], &[phase as u8]].concat()
-}
-
-fn outbox_key(agency: &AgencyId, index: LedgerIndex, to: &AgencyId) -> Vec<u8> {
-    [&record_key(agency, index.0)[..], to.as_str().as_bytes()].concat()
 }
 
 /// Records of one commit that one row tells the places of: 4 bytes each, so that it stays below 2 KiB.
@@ -83,10 +79,8 @@ pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Op
 /// What a batch changes, while its records are on their way to the disk.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    first: LedgerIndex,
     /// Records of which an officer may be told.
     came: Vec<(u64, Record)>,
-    outbox: BTreeSet<RowKey>,
     /// Tracks that it touched.
     pub(crate) touched: BTreeSet<TrackId>,
 }
@@ -94,10 +88,10 @@ pub(crate) struct Changed {
 impl Changed {
     /// Takes the batch apart: the records go to the disk.
     pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
-        let Batch { first, records, touched, rows: outbox } = batch;
+        let Batch { first, records, touched, .. } = batch;
         let came = (first.0..).zip(&records).filter(|(_, r)| may_be_news(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
-        (Self { first, came, outbox, touched }, first, records)
+        (Self { came, touched }, first, records)
     }
 
     /// The rows, for the state right after the batch.
@@ -106,12 +100,6 @@ impl Changed {
         for (index, record) in &self.came {
             rows.extend(event_row(state, *index, record));
         }
-        for (index, to) in &self.outbox {
-            rows.push(match outbox_row(state, *index, to) {
-                Change::Put(table, key, value) if *index >= self.first => Change::New(table, key, value),
-                other => other,
-            });
-        }
         for id in &self.touched {
             rows.extend(state.tracks.kept(id).map(|kept| dossier_row(state, id, &kept.read())));
         }
@@ -119,19 +107,33 @@ impl Changed {
     }
 }
 
-/// A row of the outbox, or its end.
-pub(crate) fn outbox_row(state: &State, index: LedgerIndex, to: &AgencyId) -> Change {
-    let key = outbox_key(&state.me, index, to);
-    match state.outbox.row(&(index, to.clone())) {
-        Some(row) => Change::Put(Table::Outbox, key, shape::outbox_row(index, to, row).encode_to_vec()),
-        None => Change::Delete(Table::Outbox, key),
-    }
-}
-
 /// A dossier. [`with_phases`] puts the row of its phase beside it.
 pub(crate) fn dossier_row(state: &State, id: &TrackId, track: &Track) -> Change {
-    let dossier = shape::dossier(state, id, track);
-    Change::Put(Table::Dossiers, record_key(&state.me, number(track)), dossier.encode_to_vec())
+    let phase = shape::phase(track.phase, track.returned.is_some());
+    let mut value = Vec::from([phase as u8]);
+    value.extend_from_slice(&id.0);
+    Change::Put(Table::Dossiers, record_key(&state.me, number(track)), value)
+}
+
+/// The dossier of a row.
+pub(crate) fn dossier_of(row: &[u8]) -> Option<TrackId> {
+    Some(Digest(row.get(1..)?.try_into().ok()?))
+}
+
+/// Changes in parts of about so many, in the order of their rows; what changes one row stays together.
+pub(crate) fn in_parts(mut changes: Vec<Change>, of: usize) -> Vec<Vec<Change>> {
+    // Stable: of one row the last change is the last.
+    changes.sort_by(|a, b| a.row().cmp(&b.row()));
+    let mut parts: Vec<Vec<Change>> = Vec::new();
+    for change in changes {
+        match parts.last_mut() {
+            Some(part) if part.len() < of || part.last().is_some_and(|last| last.row() == change.row()) => {
+                part.push(change);
+            }
+            _ => parts.push(Vec::from([change])),
+        }
+    }
+    parts
 }
 
 /// The changes, each dossier once, and with it the one phase it is listed under: it leaves the phase that its row shows
@@ -147,11 +149,13 @@ pub(crate) fn with_phases(queues: &Queues, changes: Vec<Change>) -> Result<Vec<C
     }
     for (key, value) in dossiers {
         let was = queues.get(Table::Dossiers, &key)?;
-        let (left, phase) = (was.as_deref().map(phase_of), phase_of(&value));
-        if left != Some(phase) {
-            all.extend(left.map(|left| Change::Remove(Table::States, state_key(&key, left), Vec::new())));
-            all.push(Change::New(Table::States, state_key(&key, phase), Vec::new()));
+        if was.as_ref() == Some(&value) {
+            continue;
         }
+        // The rows are our own, and the sum over them proves them when they are opened: each begins with its phase.
+        let left = was.as_ref().and_then(|was| was.first());
+        all.extend(left.map(|left| Change::Remove(Table::States, state_key(&key, *left), Vec::new())));
+        all.push(Change::New(Table::States, state_key(&key, value[0]), Vec::new()));
         all.push(match was {
             Some(was) => Change::Replace(Table::Dossiers, key, was, value),
             None => Change::New(Table::Dossiers, key, value),
@@ -160,23 +164,10 @@ pub(crate) fn with_phases(queues: &Queues, changes: Vec<Change>) -> Result<Vec<C
     Ok(all)
 }
 
-/// The phase a dossier's row shows.
-fn phase_of(row: &[u8]) -> v1::Phase {
-    // The rows are our own, and the sum over them proves them when they are opened.
-    OnlyPhase::decode(row).unwrap_or_default().phase()
-}
-
-/// A `Dossier` of which nothing else is read.
-#[derive(Clone, PartialEq, prost::Message)]
-struct OnlyPhase {
-    #[prost(enumeration = "v1::Phase", tag = "6")]
-    phase: i32,
-}
-
 /// Key of a dossier, told by its own key, in the list of a phase.
-fn state_key(dossier: &[u8], phase: v1::Phase) -> Vec<u8> {
+fn state_key(dossier: &[u8], phase: u8) -> Vec<u8> {
     let (agency, number) = dossier.split_at(dossier.len() - NUMBER_BYTES);
-    [agency, &[phase as u8], number].concat()
+    [agency, &[phase], number].concat()
 }
 
 /// What comes from others may be news, and of what is made here only what no officer asked for.
@@ -191,19 +182,11 @@ fn may_be_news(record: &Record) -> bool {
 /// The event of a record that came in, if it is news for an officer.
 pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
     let Record::Statement(record) = record else { return None };
-    let (number, event) = event(state, index, record)?;
-    let mut value = number.to_be_bytes().to_vec();
-    event.encode(&mut value).ok()?;
-    Some(Change::New(Table::Inbox, record_key(&state.me, index), value))
+    let event = event(state, index, record)?;
+    Some(Change::New(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
 }
 
-/// An event of the inbox, and the number of its dossier.
-pub(crate) fn read_event(value: &[u8]) -> Option<(u64, v1::InboxEvent)> {
-    let (number, event) = value.split_first_chunk()?;
-    Some((u64::from_be_bytes(*number), v1::InboxEvent::decode(event).ok()?))
-}
-
-fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1::InboxEvent)> {
+fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
     use v1::InboxEventKind as K;
     let statement = &*record.statement;
     let id = statement.track()?;
@@ -248,7 +231,7 @@ fn event(state: &State, index: u64, record: &StatementRecord) -> Option<(u64, v1
         made_at_ms: statement.claim.made_at.0,
         undecided: false,
     };
-    Some((number(track), event))
+    Some(event)
 }
 
 /// A certificate may bring what its own envelope has not brought yet. The late envelope is a duplicate then, so whoever
@@ -294,10 +277,12 @@ mod tests {
     }
 
     #[test]
-    fn the_phase_is_read_where_a_dossier_has_it() {
-        for phase in [v1::Phase::Held, v1::Phase::Offered, v1::Phase::Closed] {
-            let dossier = v1::Dossier { id: "id".into(), hops: 7, phase: phase as i32, ..Default::default() };
-            assert_eq!(phase_of(&dossier.encode_to_vec()), phase);
-        }
+    fn parts_hold_whole_rows_in_order_and_the_last_change_last() {
+        let put = |key: u8, value: u8| Change::Put(Table::Inbox, vec![key], vec![value]);
+        let changes = vec![put(3, 1), put(1, 1), put(2, 1), put(1, 2), put(2, 2), put(2, 3)];
+        let parts = in_parts(changes, 2);
+        let expected = [vec![put(1, 1), put(1, 2)], vec![put(2, 1), put(2, 2), put(2, 3)], vec![put(3, 1)]];
+        assert_eq!(parts, expected);
+        assert!(in_parts(Vec::new(), 2).is_empty());
     }
 }

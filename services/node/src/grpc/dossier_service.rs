@@ -157,7 +157,10 @@ impl Desk {
         Ok(v1::AddNoteResponse { done: Some(done) })
     }
 
-    pub(super) async fn complete(&self, mut r: v1::CompleteDossierRequest) -> Parsed<v1::CompleteDossierResponse> {
+    pub(super) async fn complete(
+        &self,
+        mut r: v1::CompleteDossierRequest,
+    ) -> Parsed<v1::CompleteDossierResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("CompleteDossier", &r);
         let resolution = parse::resolution(r.resolution)?;
@@ -167,7 +170,10 @@ impl Desk {
         Ok(v1::CompleteDossierResponse { done: Some(done) })
     }
 
-    pub(super) async fn return_result(&self, mut r: v1::ReturnResultRequest) -> Parsed<v1::ReturnResultResponse> {
+    pub(super) async fn return_result(
+        &self,
+        mut r: v1::ReturnResultRequest,
+    ) -> Parsed<v1::ReturnResultResponse> {
         let acting = self.acting(&mut r.act)?;
         let call = acting.call("ReturnResult", &r);
         let channel = parse::channel(r.channel)?;

@@ -3,15 +3,16 @@
 use super::desk::Desk;
 use super::parse::{self, Parsed};
 use super::refusal::Refusal;
-use crate::engine::queuer::Applied;
 use crate::engine::rows;
 use futures::stream::{BoxStream, StreamExt};
-use lienthong_core::ids::AgencyId;
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::Phase;
+use lienthong_core::custody::tracks::Kept;
+use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_store::queues::{Queues, QueuesError, Table};
 use prost::Message;
-use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -29,37 +30,30 @@ pub(crate) async fn list(desk: &Desk, r: v1::ListInboxRequest) -> Parsed<v1::Lis
     let agency = hosted(desk, &r.agency).await?;
     let size = parse::page_size(r.page_size)?;
     desk.queues_level().await?;
-    let queues = desk.records.queues.clone();
-    let (after, undecided) = (r.after, r.undecided_only);
-    let page = tokio::task::spawn_blocking(move || page(&queues, &agency, after, size, undecided)).await;
-    match page {
-        Ok(Ok(page)) => Ok(page),
-        Ok(Err(error)) => Err(broken(&error)),
-        Err(_) => Err(Reason::ShuttingDown.into()),
-    }
+    page(desk, &agency, r.after, size, r.undecided_only).await
 }
 
-fn page(
-    queues: &Queues,
+/// Events from the queues, off the loop; from it, which of them wait for a decision.
+async fn page(
+    desk: &Desk,
     agency: &AgencyId,
     after: Option<u64>,
     size: usize,
     undecided_only: bool,
-) -> Result<v1::ListInboxResponse, QueuesError> {
-    let prefix = rows::of_agency(agency);
-    let start = after.map(|index| rows::record_key(agency, index));
+) -> Parsed<v1::ListInboxResponse> {
+    let (queues, at) = (desk.records.queues.clone(), agency.clone());
     let limit = if undecided_only { LOOKED_AT } else { size };
-    let found = queues.scan(Table::Inbox, &prefix, start.as_deref(), limit)?;
-    let (mut events, mut next_after, looked) = (Vec::new(), after.unwrap_or(0), found.len());
-    let mut more = looked == limit;
-    for (_, value) in found {
+    let found = tokio::task::spawn_blocking(move || scan(&queues, &at, after, limit)).await;
+    let found = found.map_err(|_| Reason::ShuttingDown)?.map_err(|error| broken(&error))?;
+    let mut more = found.len() == limit;
+    let found = desk.look(agency.clone(), move |state| Ok(with_decisions(state, found))).await?;
+    let (mut events, mut next_after) = (Vec::new(), after.unwrap_or(0));
+    for event in found {
         if events.len() == size {
             more = true;
             break;
         }
-        let Some((number, mut event)) = rows::read_event(&value) else { continue };
         next_after = event.cursor;
-        event.undecided = is_undecided(queues, agency, number, &event)?;
         if event.undecided || !undecided_only {
             events.push(event);
         }
@@ -67,20 +61,32 @@ fn page(
     Ok(v1::ListInboxResponse { events, next_after, more })
 }
 
-fn is_undecided(
+fn scan(
     queues: &Queues,
     agency: &AgencyId,
-    number: u64,
-    event: &v1::InboxEvent,
-) -> Result<bool, QueuesError> {
-    if event.kind() != v1::InboxEventKind::Offered {
-        return Ok(false);
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<v1::InboxEvent>, QueuesError> {
+    let start = after.map(|index| rows::record_key(agency, index));
+    let found = queues.scan(Table::Inbox, &rows::of_agency(agency), start.as_deref(), limit)?;
+    Ok(found.iter().filter_map(|(_, value)| v1::InboxEvent::decode(&value[..]).ok()).collect())
+}
+
+fn with_decisions(state: &State, mut events: Vec<v1::InboxEvent>) -> Vec<v1::InboxEvent> {
+    for event in &mut events {
+        event.undecided = event.kind() == v1::InboxEventKind::Offered && is_undecided(state, event);
     }
-    let row = queues.get(Table::Dossiers, &rows::record_key(agency, number))?;
-    let dossier = row.and_then(|bytes| v1::Dossier::decode(&bytes[..]).ok());
-    Ok(dossier.is_some_and(|d| {
-        d.phase() == v1::Phase::Inbox && d.hand_off.is_some_and(|h| h.id == event.hand_off_id)
-    }))
+    events
+}
+
+fn is_undecided(state: &State, event: &v1::InboxEvent) -> bool {
+    let (Some(dossier), Some(tid)) =
+        (Digest::parse_hex(&event.dossier_id), Digest::parse_hex(&event.hand_off_id))
+    else {
+        return false;
+    };
+    // What is closed waits for nobody.
+    matches!(state.tracks.kept(&dossier), Some(Kept::Open(track)) if track.phase == Phase::Inbox(tid))
 }
 
 /// `WatchInbox`: from the cursor on, without end.
@@ -88,10 +94,10 @@ pub(crate) async fn watch(desk: &Desk, r: v1::WatchInboxRequest) -> Parsed<Event
     let agency = hosted(desk, &r.agency).await?;
     let permit = desk.watchers.clone().try_acquire_owned().map_err(|_| Reason::Overloaded)?;
     let (out, events) = mpsc::channel(BUFFERED);
-    let (queues, applied, stop) = (desk.records.queues.clone(), desk.applied.clone(), desk.stop.clone());
+    let (desk, stop) = (desk.clone(), desk.stop.clone());
     tokio::spawn(async move {
         tokio::select! {
-            () = follow(queues, applied, agency, r.after, &out) => {}
+            () = follow(&desk, &agency, r.after, &out) => {}
             () = stop.cancelled() => {
                 let _ = out.try_send(Err(Refusal::from(Reason::ShuttingDown).into()));
             }
@@ -102,18 +108,19 @@ pub(crate) async fn watch(desk: &Desk, r: v1::WatchInboxRequest) -> Parsed<Event
 }
 
 async fn follow(
-    queues: Arc<Queues>,
-    mut applied: Applied,
-    agency: AgencyId,
+    desk: &Desk,
+    agency: &AgencyId,
     mut after: Option<u64>,
     out: &mpsc::Sender<Result<v1::WatchInboxResponse, Status>>,
 ) {
+    let mut applied = desk.applied.clone();
     loop {
-        let (q, a, from) = (queues.clone(), agency.clone(), after);
-        let page = tokio::task::spawn_blocking(move || page(&q, &a, from, BUFFERED, false)).await;
-        let Ok(Ok(page)) = page else {
-            let _ = out.send(Err(Refusal::from(Reason::StorageFailed).into())).await;
-            return;
+        let page = match page(desk, agency, after, BUFFERED, false).await {
+            Ok(page) => page,
+            Err(refusal) => {
+                let _ = out.send(Err(refusal.into())).await;
+                return;
+            }
         };
         let came = !page.events.is_empty();
         for event in page.events {

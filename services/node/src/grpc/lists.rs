@@ -1,15 +1,15 @@
-//! Lists of dossiers, from the queues and off the loop.
+//! Lists of dossiers: which there are tell the queues, off the loop.
 
 use super::desk::Desk;
 use super::inbox::broken;
 use super::parse::{self, Parsed};
 use super::refusal::Refusal;
+use super::shape;
 use crate::engine::rows;
-use lienthong_core::ids::AgencyId;
+use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_store::queues::{Queues, QueuesError, Table};
-use prost::Message;
 
 /// Rows looked at for one page: bounds the work of one call, so a filtered page may be short.
 const LOOKED_AT: usize = 2_000;
@@ -48,12 +48,7 @@ pub(crate) async fn dossiers(desk: &Desk, r: v1::ListDossiersRequest) -> Parsed<
         size: parse::page_size(r.page_size)?,
     };
     desk.queues_level().await?;
-    let queues = desk.records.queues.clone();
-    match tokio::task::spawn_blocking(move || query.run(&queues)).await {
-        Ok(Ok(page)) => Ok(page),
-        Ok(Err(error)) => Err(broken(&error)),
-        Err(_) => Err(Reason::ShuttingDown.into()),
-    }
+    query.run(desk).await
 }
 
 /// A page token is the place of the phase in the query and the number of the last dossier seen.
@@ -69,16 +64,16 @@ fn token(text: &str, phases: usize) -> Parsed<Option<(usize, u64)>> {
 }
 
 impl Query {
-    fn run(&self, queues: &Queues) -> Result<v1::ListDossiersResponse, QueuesError> {
+    async fn run(&self, desk: &Desk) -> Parsed<v1::ListDossiersResponse> {
         let mut page = v1::ListDossiersResponse::default();
         let (first, mut after) = self.after.map_or((0, None), |(n, last)| (n, Some(last)));
         let mut budget = LOOKED_AT;
         for n in first..self.phases.len().max(1) {
-            while let Some(numbers) = self.numbers(queues, n, after, budget)? {
-                budget -= numbers.len();
-                for number in numbers {
+            while let Some(found) = self.found(desk, n, after, budget).await? {
+                budget -= found.len();
+                for (number, dossier) in found {
                     after = Some(number);
-                    self.add(queues, number, &mut page)?;
+                    page.dossiers.extend(dossier);
                     if page.dossiers.len() == self.size {
                         page.next_page_token = format!("{n}.{number}");
                         return Ok(page);
@@ -94,36 +89,59 @@ impl Query {
         Ok(page)
     }
 
-    /// The next dossiers of the n-th phase, or of all; `None` at the end.
-    fn numbers(
+    /// The next dossiers of the n-th phase, or of all, and those of them that are asked for; `None` at the end. The queues tell
+    /// which there are, off the loop; the loop, what they are.
+    async fn found(
         &self,
-        queues: &Queues,
+        desk: &Desk,
         n: usize,
         after: Option<u64>,
         budget: usize,
-    ) -> Result<Option<Vec<u64>>, QueuesError> {
-        let (table, prefix) = match self.phases.get(n) {
-            Some(phase) => (Table::States, rows::phase_prefix(&self.agency, *phase)),
-            None => (Table::Dossiers, rows::of_agency(&self.agency)),
-        };
-        let start = after.map(|last| [&prefix[..], &last.to_be_bytes()].concat());
-        let found = queues.scan(table, &prefix, start.as_deref(), budget.min(self.size))?;
-        let number =
-            |(key, _): (Vec<u8>, Vec<u8>)| key[prefix.len()..].try_into().ok().map(u64::from_be_bytes);
-        let numbers: Vec<u64> = found.into_iter().filter_map(number).collect();
-        Ok((!numbers.is_empty()).then_some(numbers))
+    ) -> Parsed<Option<Vec<(u64, Option<v1::Dossier>)>>> {
+        let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
+        let (phase, limit) = (self.phases.get(n).copied(), budget.min(self.size));
+        let ids = tokio::task::spawn_blocking(move || ids(&queues, &agency, phase, after, limit)).await;
+        let ids = ids.map_err(|_| Reason::ShuttingDown)?.map_err(|error| broken(&error))?;
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let procedure = self.procedure.clone();
+        let shown = desk.look(self.agency.clone(), move |state| {
+            let of = |id| {
+                let kept = state.tracks.kept(&id)?;
+                let dossier = shape::dossier(state, &id, &kept.read());
+                // It may have changed since its row was written.
+                let is_asked_for = phase.is_none_or(|phase| dossier.phase() == phase)
+                    && (procedure.is_empty() || dossier.procedure_code == procedure);
+                is_asked_for.then_some(dossier)
+            };
+            Ok(ids.into_iter().map(|(number, id)| (number, id.and_then(of))).collect())
+        });
+        Ok(Some(shown.await?))
     }
+}
 
-    fn add(
-        &self,
-        queues: &Queues,
-        number: u64,
-        page: &mut v1::ListDossiersResponse,
-    ) -> Result<(), QueuesError> {
-        let row = queues.get(Table::Dossiers, &rows::record_key(&self.agency, number))?;
-        let dossier = row.and_then(|bytes| v1::Dossier::decode(&bytes[..]).ok());
-        page.dossiers
-            .extend(dossier.filter(|d| self.procedure.is_empty() || d.procedure_code == self.procedure));
-        Ok(())
+/// Numbers and ids of the next dossiers in a phase, or of all.
+fn ids(
+    queues: &Queues,
+    agency: &AgencyId,
+    phase: Option<v1::Phase>,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<(u64, Option<TrackId>)>, QueuesError> {
+    let (table, prefix) = match phase {
+        Some(phase) => (Table::States, rows::phase_prefix(agency, phase)),
+        None => (Table::Dossiers, rows::of_agency(agency)),
+    };
+    let start = after.map(|last| [&prefix[..], &last.to_be_bytes()].concat());
+    let mut found = Vec::new();
+    for (key, value) in queues.scan(table, &prefix, start.as_deref(), limit)? {
+        let Some(number) = key[prefix.len()..].try_into().ok().map(u64::from_be_bytes) else { continue };
+        let row = match phase {
+            Some(_) => queues.get(Table::Dossiers, &rows::record_key(agency, number))?,
+            None => Some(value),
+        };
+        found.push((number, row.and_then(|row| rows::dossier_of(&row))));
     }
+    Ok(found)
 }

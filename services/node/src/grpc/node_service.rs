@@ -8,8 +8,8 @@ use super::refusal::Refusal;
 use super::shape;
 use super::texts;
 use crate::engine::pressure::{Level, Pressure, Storage};
-use crate::engine::{Host, Hosts, rows};
-use lienthong_core::delivery::outbox::Awaits;
+use crate::engine::{Host, Hosts};
+use lienthong_core::delivery::outbox::{Awaits, Row, RowKey};
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::reason::Reason;
 use lienthong_core::record::Record;
@@ -18,15 +18,10 @@ use lienthong_link::{Link, LinkKind, MailboxStatus};
 use lienthong_proto::v1;
 use lienthong_proto::v1::node_service_server::NodeService;
 use lienthong_runtime::Readiness;
-use lienthong_store::queues::{Queues, QueuesError, Table};
 use lienthong_wire::verify::Verifier;
-use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
-
-/// A statement goes to its receiver and to the place of receipt.
-const ROWS_OF_ONE: usize = 2;
 
 /// What an operator asks is answered from here.
 #[derive(Clone)]
@@ -88,21 +83,13 @@ impl Ops {
         Ok(v1::ListPeersResponse { peers })
     }
 
-    /// The rows come from the queues, off the loop; how often each was sent, and the courier's trouble, from the loop.
     async fn outbox(&self, r: v1::ListOutboxRequest) -> Parsed<v1::ListOutboxResponse> {
         let agency = self.desk.known(parse::agency(&r.agency, "agency")?, "agency")?;
-        self.desk.look(agency.clone(), |_| Ok(())).await?;
         let (size, after) = (parse::page_size(r.page_size)?, token(&r.page_token)?);
-        self.desk.queues_level().await?;
-        let (queues, at) = (self.desk.records.queues.clone(), agency.clone());
-        let page = tokio::task::spawn_blocking(move || outbox_page(&queues, &at, after, size)).await;
-        let rows = page.map_err(|_| Reason::ShuttingDown)?.map_err(|e| super::inbox::broken(&e))?;
+        let page = move |hosts: &Hosts| hosts.get(&agency).map(|host| outbox_page(host, after, size));
+        let rows = self.desk.look_at_hosts(page).await?.ok_or(Reason::AgencyNotHosted)?;
         let next_page_token = next(rows.last().map(|r| r.ledger_index), rows.len(), size);
-        let told = self.desk.look_at_hosts(move |hosts| match hosts.get(&agency) {
-            Some(host) => rows.into_iter().filter_map(|row| flying(host, row)).collect(),
-            None => Vec::new(),
-        });
-        Ok(v1::ListOutboxResponse { rows: told.await?, next_page_token })
+        Ok(v1::ListOutboxResponse { rows, next_page_token })
     }
 
     async fn quarantine(&self, r: v1::ListQuarantineRequest) -> Parsed<v1::ListQuarantineResponse> {
@@ -209,39 +196,28 @@ fn peers(host: &Host) -> Vec<v1::Peer> {
     peers.into_values().collect()
 }
 
-/// Rows after a ledger index. Two rows of one statement stay on one page, so that the index is the page token.
-fn outbox_page(
-    queues: &Queues,
-    agency: &AgencyId,
-    after: Option<u64>,
-    size: usize,
-) -> Result<Vec<v1::OutboxRow>, QueuesError> {
-    let prefix = rows::of_agency(agency);
-    // Behind every row of that index: no agency id has this byte.
-    let start = after.map(|index| [&rows::record_key(agency, index)[..], &[0xff]].concat());
-    let found = queues.scan(Table::Outbox, &prefix, start.as_deref(), size + ROWS_OF_ONE)?;
+/// Rows after a ledger index. The rows of one statement stay on one page, so that the index is the page token.
+fn outbox_page(host: &Host, after: Option<u64>, size: usize) -> Vec<v1::OutboxRow> {
     let mut page: Vec<v1::OutboxRow> = Vec::new();
-    for row in found.iter().filter_map(|(_, value)| v1::OutboxRow::decode(&value[..]).ok()) {
-        if page.len() >= size && page.last().is_some_and(|l| l.ledger_index != row.ledger_index) {
+    for (key, row) in host.node.state().outbox.after(after.map(LedgerIndex)) {
+        if page.len() >= size && page.last().is_some_and(|l| l.ledger_index != key.0.0) {
             break;
         }
-        page.push(row);
+        page.push(flying(host, key, row));
     }
-    Ok(page)
+    page
 }
 
-/// What the loop knows of a row; `None` when it was freed meanwhile.
-fn flying(host: &Host, mut row: v1::OutboxRow) -> Option<v1::OutboxRow> {
-    let key = (LedgerIndex(row.ledger_index), AgencyId::parse(&row.to)?);
-    let (kept, courier) = (host.node.state().outbox.row(&key)?, host.node.courier());
-    let attempts = courier.attempts(&key);
-    row.attempts = attempts.unwrap_or(0);
-    row.reason = match attempts {
+/// A row with the courier's news of it.
+fn flying(host: &Host, key: &RowKey, row: &Row) -> v1::OutboxRow {
+    let courier = host.node.courier();
+    let attempts = courier.attempts(key);
+    let reason = match attempts {
         _ if host.node.state().memory.acts.retires(&key.1) => v1::WaitReason::Retired,
-        None if kept.awaits.resends() => v1::WaitReason::Window,
-        _ => shape::wait_reason(kept.awaits, courier.trouble(&key.1).map(|(t, _)| t)),
-    } as i32;
-    Some(row)
+        None if row.awaits.resends() => v1::WaitReason::Window,
+        _ => shape::wait_reason(row.awaits, courier.trouble(&key.1).map(|(t, _)| t)),
+    };
+    shape::outbox_row(key, row, attempts.unwrap_or(0), reason)
 }
 
 fn quarantined(host: &Host, after: Option<u64>, size: usize) -> Vec<LedgerIndex> {

@@ -1,11 +1,11 @@
-//! From the core's state to the messages callers and queues see.
+//! From the core's state to the messages callers see.
 
 use crate::engine::Level;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::{Phase, Track, Transfer};
 use lienthong_core::delivery::courier::Trouble;
-use lienthong_core::delivery::outbox::{Awaits, Row};
-use lienthong_core::ids::{AgencyId, LedgerIndex, Tid, TrackId};
+use lienthong_core::delivery::outbox::{Awaits, Row, RowKey};
+use lienthong_core::ids::{Tid, TrackId};
 use lienthong_core::statement::{Channel, RefusalCause};
 use lienthong_proto::v1;
 
@@ -92,16 +92,21 @@ pub(crate) fn wait_reason(awaits: Awaits, trouble: Option<Trouble>) -> v1::WaitR
     }
 }
 
-/// A row as the queues keep it: without the courier's news, which are the loop's.
-pub(crate) fn outbox_row(index: LedgerIndex, to: &AgencyId, row: &Row) -> v1::OutboxRow {
+/// A row of the outbox, and how often it was sent.
+pub(crate) fn outbox_row(
+    (index, to): &RowKey,
+    row: &Row,
+    attempts: u32,
+    reason: v1::WaitReason,
+) -> v1::OutboxRow {
     v1::OutboxRow {
         statement_id: row.sid.to_string(),
         ledger_index: index.0,
         kind: row.kind.name().to_owned(),
         to: to.to_string(),
         dossier_id: row.track.to_string(),
-        reason: wait_reason(row.awaits, None) as i32,
+        reason: reason as i32,
         since_ms: row.since.0,
-        attempts: 0,
+        attempts,
     }
 }

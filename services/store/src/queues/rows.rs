@@ -15,13 +15,11 @@ pub const VALUE_LIMIT: usize = 4 << 10;
 pub enum Table {
     /// (agency, index of the first of some records that follow each other) → their positions.
     Records = 1,
-    /// (receiver, statement) → what is still to be delivered.
-    Outbox = 3,
     /// What waits for an officer.
     Inbox = 4,
-    /// Dossiers by agency.
+    /// Dossiers of an agency, by number.
     Dossiers = 5,
-    /// By state and due time.
+    /// The same by phase.
     States = 7,
 }
 
@@ -39,6 +37,19 @@ pub enum Change {
     Put(Table, Vec<u8>, Vec<u8>),
     /// Removes a key; nothing happens when it is not there.
     Delete(Table, Vec<u8>),
+}
+
+impl Change {
+    /// The row it changes.
+    pub fn row(&self) -> (Table, &[u8]) {
+        match self {
+            Change::New(table, key, _)
+            | Change::Replace(table, key, _, _)
+            | Change::Remove(table, key, _)
+            | Change::Put(table, key, _)
+            | Change::Delete(table, key) => (*table, key),
+        }
+    }
 }
 
 /// The key of the mark; no table has the number 0.
@@ -63,7 +74,7 @@ pub(crate) struct Mark {
 impl Mark {
     pub(crate) const LEN: usize = Position::LEN + 8 + 16 + 1;
     /// How keys and values are made. Rows of another making are as good as damaged: they are filled from the ledger.
-    const MAKING: u8 = 2;
+    const MAKING: u8 = 3;
 
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;

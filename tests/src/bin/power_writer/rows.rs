@@ -38,10 +38,10 @@ impl Commits {
         for (record, place) in self.records[commit].iter().zip(&self.places[commit]) {
             changes.push(Change::Put(Table::Records, key(record), place.to_bytes().to_vec()));
             let head = record.payload[..record.payload.len().min(2000)].to_vec();
-            changes.push(Change::Put(Table::Outbox, key(record), head));
+            changes.push(Change::Put(Table::Inbox, key(record), head));
         }
         let done = commit.checked_sub(OUTBOX_STAYS).map(|done| &self.records[done]);
-        changes.extend(done.into_iter().flatten().map(|record| Change::Delete(Table::Outbox, key(record))));
+        changes.extend(done.into_iter().flatten().map(|record| Change::Delete(Table::Inbox, key(record))));
         changes
     }
 
@@ -71,7 +71,7 @@ impl Commits {
                 }
             }
         }
-        for table in [Table::Records, Table::Outbox] {
+        for table in [Table::Records, Table::Inbox] {
             let found = queues.scan(table, b"", None, usize::MAX)?;
             if found != due.remove(&table).unwrap_or_default().into_iter().collect::<Vec<_>>() {
                 return Ok(false);
