@@ -88,7 +88,9 @@ async fn a_refused_act_is_told_as_a_call_would_tell_it_and_the_others_go_on() {
     let none = v1::PerformActsRequest { number: 7, act: None };
     let mut answers = a.client.clone().perform_acts(tokio_stream::once(none)).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap();
-    let Some(v1::perform_acts_response::Answer::Refused(refused)) = answer.answer else { panic!("{answer:?}") };
+    let Some(v1::perform_acts_response::Answer::Refused(refused)) = answer.answer else {
+        panic!("{answer:?}")
+    };
     assert_eq!((answer.number, refused.reason(), &*refused.field), (7, v1::Reason::FieldMissing, "act"));
     assert!(answers.message().await.unwrap().is_none(), "the call ends when everything is answered");
 }
