@@ -6,6 +6,7 @@ mod full;
 mod replay;
 
 use crate::engine::anchor::Keeper;
+use crate::engine::phases::Phases;
 use crate::engine::pressure::Pressure;
 use crate::engine::{Clock, Host, Hosts, Records, recent::Recent};
 use lienthong_core::custody::state::State;
@@ -249,7 +250,8 @@ fn hosts(
         };
         let node = node.with_quarantine_of(config.limits.quarantine_per_peer).with_nonce(drawn()?);
         let name = directory.agency(&agency).map_or_else(String::new, |a| a.name.clone());
-        hosts.insert(agency, Host { node, name, cause: None, recovery: None, signer });
+        let phases = Phases::of(node.state());
+        hosts.insert(agency, Host { node, name, cause: None, recovery: None, signer, phases });
     }
     Ok(hosts)
 }

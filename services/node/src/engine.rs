@@ -23,6 +23,7 @@ pub(crate) mod incoming;
 pub(crate) mod left;
 pub(crate) mod outgoing;
 pub(crate) mod persist;
+pub(crate) mod phases;
 pub(crate) mod pressure;
 pub(crate) mod queuer;
 pub(crate) mod recent;
@@ -61,6 +62,8 @@ pub struct Host {
     /// What the start found, until the recovery is noted.
     pub(crate) cause: Option<recovery::Cause>,
     pub(crate) signer: Signer,
+    /// Its open dossiers by phase, as of the last commit.
+    pub(crate) phases: phases::Phases,
 }
 
 /// Both clocks. Monotonic time starts with the process.

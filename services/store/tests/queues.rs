@@ -59,13 +59,13 @@ fn changes_to_one_key_count_in_their_order() {
         put(Table::Inbox, b"b", b"3"),
         Change::Delete(Table::Inbox, b"b".to_vec()),
         Change::Delete(Table::Inbox, b"never".to_vec()),
-        put(Table::States, b"a", b"4"),
+        put(Table::Records, b"a", b"4"),
     ];
     queues.apply(at(1), changes).expect("applied");
-    queues.apply(at(2), vec![put(Table::States, b"a", b"5")]).expect("applied");
+    queues.apply(at(2), vec![put(Table::Records, b"a", b"5")]).expect("applied");
     assert_eq!(queues.get(Table::Inbox, b"a").expect("got"), Some(b"2".to_vec()));
     assert_eq!(queues.get(Table::Inbox, b"b").expect("got"), None);
-    assert_eq!((queues.get(Table::States, b"a").expect("got"), queues.rows()), (Some(b"5".to_vec()), 2));
+    assert_eq!((queues.get(Table::Records, b"a").expect("got"), queues.rows()), (Some(b"5".to_vec()), 2));
     drop(queues);
     let (queues, report) = Queues::open(&small(dir.path())).expect("opened");
     assert_eq!((report, queues.rows()), (QueuesReport::Opened { mark: at(2) }, 2));
@@ -178,7 +178,7 @@ fn a_reset_goes_on_with_none_and_keeps_what_was() {
             ("beyond the ledger", dir.path().join(format!("queues.damaged-{n}")))
         );
         assert_eq!((queues.rows(), queues.mark()), (0, None));
-        queues.apply(at(7), vec![put(Table::States, b"p", b"q")]).expect("applied");
+        queues.apply(at(7), vec![put(Table::Records, b"p", b"q")]).expect("applied");
     }
     let left = fs::read_dir(dir.path()).expect("listed").filter(|e| {
         e.as_ref().expect("an entry").file_name().to_string_lossy().starts_with("queues.damaged-")
@@ -204,7 +204,7 @@ fn survives(name: &str, damage: impl FnOnce(&Path)) {
         QueuesReport::Fresh => assert!(found.is_empty(), "{name}"),
         QueuesReport::Rebuilding { moved_to, .. } => assert!(found.is_empty() && moved_to.exists(), "{name}"),
     }
-    queues.apply(at(30), vec![put(Table::States, b"p", b"q")]).unwrap_or_else(|e| panic!("{name}: {e}"));
+    queues.apply(at(30), vec![put(Table::Records, b"p", b"q")]).unwrap_or_else(|e| panic!("{name}: {e}"));
     queues.flush().expect("flushed");
     drop(queues);
     let (_, report) = Queues::open(&small(dir.path())).expect("opened");

@@ -6,10 +6,9 @@ use crate::engine::rows;
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::record::Record;
-use lienthong_core::statement::Body;
 use lienthong_store::queues::{Change, Queues};
 use lienthong_store::{Position, Reader, StoredRecord};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Changes applied at one go: enough to be quick, few enough to bound the memory.
 const CHUNK: usize = 8_192;
@@ -38,7 +37,7 @@ pub(crate) fn fill(
     if from == end {
         return Ok(());
     }
-    let mut filling = Filling { queues, from, changes: Vec::new(), touched: BTreeSet::new() };
+    let mut filling = Filling { queues, from, changes: Vec::new() };
     let mut commits = 0_u64;
     for commit in reader.scan(from) {
         let commit = commit?;
@@ -46,18 +45,19 @@ pub(crate) fn fill(
             break;
         }
         filling.places(replayed, &commit)?;
+        // By agency, as the loop tells them.
+        let mut begun: BTreeMap<AgencyId, Vec<(u64, TrackId)>> = BTreeMap::new();
         for stored in commit {
-            filling.record(replayed, stored)?;
+            let agency = stored.agency.clone();
+            let first = filling.record(replayed, stored)?;
+            begun.entry(agency).or_default().extend(first);
+        }
+        for (agency, begun) in begun {
+            filling.add(rows::dossier_rows(&agency, &begun))?;
         }
         commits += 1;
     }
-    for (agency, id) in std::mem::take(&mut filling.touched) {
-        let state = replayed.states.get(&agency);
-        if let Some((state, kept)) = state.and_then(|s| s.tracks.kept(&id).map(|kept| (s, kept))) {
-            filling.add([rows::dossier_row(state, &id, &kept.read())])?;
-        }
-    }
-    queues.apply(end, rows::with_phases(queues, filling.changes)?)?;
+    queues.apply(end, filling.changes)?;
     report.push(match was {
         Some(_) => format!("queues brought level with the ledger: {commits} commits"),
         None => format!("queues were empty: rebuilt from the whole ledger, {commits} commits"),
@@ -69,25 +69,22 @@ struct Filling<'a> {
     queues: &'a Queues,
     from: Position,
     changes: Vec<Change>,
-    touched: BTreeSet<(AgencyId, TrackId)>,
 }
 
 impl Filling<'_> {
-    fn record(&mut self, replayed: &Standing<'_>, stored: StoredRecord) -> Result<(), BootError> {
-        let (agency, index) = (stored.agency.clone(), stored.index);
-        let Some(state) = replayed.states.get(&agency) else { return Ok(()) };
+    /// The event of a record; gives the dossier that begins with it.
+    fn record(
+        &mut self,
+        replayed: &Standing<'_>,
+        stored: StoredRecord,
+    ) -> Result<Option<(u64, TrackId)>, BootError> {
+        let (agency, index) = (stored.agency.clone(), stored.index.0);
+        let Some(state) = replayed.states.get(&agency) else { return Ok(None) };
         let record = decode(stored)?;
-        if let Record::Statement(record) = &record {
-            match &record.statement.body {
-                Body::Received(items) => {
-                    let tracks = items.iter().filter_map(|i| state.transfers.get(&i.tid));
-                    self.touched.extend(tracks.map(|id| (agency.clone(), *id)));
-                }
-                Body::Ack(items) => self.touched.extend(items.iter().map(|i| (agency.clone(), i.track))),
-                _ => self.touched.extend(record.statement.track().map(|id| (agency.clone(), id))),
-            }
-        }
-        self.add(rows::event_row(state, index.0, &record))
+        self.add(rows::event_row(state, index, &record))?;
+        let Record::Statement(record) = &record else { return Ok(None) };
+        let begins = |id: &TrackId| state.tracks.kept(id).is_some_and(|t| rows::number(&t.read()) == index);
+        Ok(record.statement.track().filter(begins).map(|id| (index, id)))
     }
 
     /// The rows of where the records of a commit are: those of one agency follow each other in it.
@@ -110,8 +107,7 @@ impl Filling<'_> {
             other => other,
         }));
         if self.changes.len() >= CHUNK {
-            let changes = rows::with_phases(self.queues, std::mem::take(&mut self.changes))?;
-            self.queues.apply(self.from, changes)?;
+            self.queues.apply(self.from, std::mem::take(&mut self.changes))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::handle::Handle;
 use super::pressure::Pressure;
-use super::rows::{in_parts, with_phases};
+use super::rows::in_parts;
 use crate::boot::fill::{Standing, fill};
 use lienthong_store::queues::{Change, Queues, QueuesError};
 use lienthong_store::{Position, Reader};
@@ -224,10 +224,10 @@ impl Queuer {
         let mut parts = in_parts(changes, if so_far.is_some() { PART } else { usize::MAX });
         let last = parts.pop().unwrap_or_default();
         for part in parts {
-            self.queues.apply(so_far.unwrap_or(mark), with_phases(&self.queues, part)?)?;
+            self.queues.apply(so_far.unwrap_or(mark), part)?;
             std::thread::yield_now();
         }
-        self.queues.apply(mark, with_phases(&self.queues, last)?)
+        self.queues.apply(mark, last)
     }
 
     /// Brings the rows level with the ledger. What is written to it meanwhile comes as rows, in order.

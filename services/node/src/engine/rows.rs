@@ -4,15 +4,12 @@
 //! |---|---|---|
 //! | Records | agency, index of the first of records of one commit | their places |
 //! | Inbox | agency, index | `InboxEvent` |
-//! | Dossiers | agency, number | phase, id |
-//! | States | agency, phase, number | nothing |
+//! | Dossiers | agency, number of the first of those that began in one commit | their numbers and ids |
 //!
 //! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian. The number of a dossier
 //! is the index of its first record: so lists show the oldest first, and new rows lie beside each other. What a dossier is
-//! beyond its phase the loop tells, which has it in memory, as it has the outbox: rows that say it too were a third of all
-//! processor time.
+//! the loop tells, which has it in memory, as it has the outbox: rows that said it too were a third of all processor time.
 
-use crate::grpc::shape;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
 use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, TrackId};
@@ -21,12 +18,9 @@ use lienthong_core::record::{Origin, Record, StatementRecord};
 use lienthong_core::statement::{Accept, Body, Refuse, Statement};
 use lienthong_proto::v1;
 use lienthong_store::Position;
-use lienthong_store::queues::{Change, Queues, QueuesError, Table};
+use lienthong_store::queues::{Change, Queues, QueuesError, Row, Table};
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Length of a dossier's number, the end of its key.
-const NUMBER_BYTES: usize = 8;
+use std::collections::BTreeSet;
 
 /// Beginning of all keys of an agency.
 pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
@@ -39,13 +33,8 @@ pub(crate) fn record_key(agency: &AgencyId, index: u64) -> Vec<u8> {
 }
 
 /// The number of a dossier in its agency: the index of its first record.
-fn number(track: &Track) -> u64 {
+pub(crate) fn number(track: &Track) -> u64 {
     track.entries.first().map_or(0, |entry| entry.index.0)
-}
-
-/// Beginning of the keys of dossiers in a phase.
-pub(crate) fn phase_prefix(agency: &AgencyId, phase: v1::Phase) -> Vec<u8> {
-    [&of_agency(agency)[..], &[phase as u8]].concat()
 }
 
 /// Records of one commit that one row tells the places of: 4 bytes each, so that it stays below 2 KiB.
@@ -79,6 +68,7 @@ pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Op
 /// What a batch changes, while its records are on their way to the disk.
 #[derive(Debug)]
 pub(crate) struct Changed {
+    first: LedgerIndex,
     /// Records of which an officer may be told.
     came: Vec<(u64, Record)>,
     /// Tracks that it touched.
@@ -91,7 +81,7 @@ impl Changed {
         let Batch { first, records, touched, .. } = batch;
         let came = (first.0..).zip(&records).filter(|(_, r)| may_be_news(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
-        (Self { came, touched }, first, records)
+        (Self { first, came, touched }, first, records)
     }
 
     /// The rows, for the state right after the batch.
@@ -100,24 +90,61 @@ impl Changed {
         for (index, record) in &self.came {
             rows.extend(event_row(state, *index, record));
         }
-        for id in &self.touched {
-            rows.extend(state.tracks.kept(id).map(|kept| dossier_row(state, id, &kept.read())));
-        }
+        let number = |id: &TrackId| Some((number(&state.tracks.kept(id)?.read()), *id));
+        let begun = self.touched.iter().filter_map(number).filter(|(number, _)| *number >= self.first.0);
+        let mut begun: Vec<_> = begun.collect();
+        begun.sort_unstable();
+        rows.extend(dossier_rows(&state.me, &begun));
         rows
     }
 }
 
-/// A dossier. [`with_phases`] puts the row of its phase beside it.
-pub(crate) fn dossier_row(state: &State, id: &TrackId, track: &Track) -> Change {
-    let phase = shape::phase(track.phase, track.returned.is_some());
-    let mut value = Vec::from([phase as u8]);
-    value.extend_from_slice(&id.0);
-    Change::Put(Table::Dossiers, record_key(&state.me, number(track)), value)
+/// Dossiers of one commit that one row tells: 36 bytes each, so that it stays below 4 KiB.
+const DOSSIERS: usize = 100;
+
+/// Rows that say which dossiers of an agency began in one commit, by number.
+pub(crate) fn dossier_rows(agency: &AgencyId, begun: &[(u64, TrackId)]) -> Vec<Change> {
+    let row = |begun: &[(u64, TrackId)]| {
+        let first = begun[0].0;
+        let one =
+            |(number, id): &(u64, TrackId)| [&((number - first) as u32).to_be_bytes()[..], &id.0].concat();
+        Change::New(Table::Dossiers, record_key(agency, first), begun.iter().flat_map(one).collect())
+    };
+    begun.chunks(DOSSIERS).map(row).collect()
 }
 
-/// The dossier of a row.
-pub(crate) fn dossier_of(row: &[u8]) -> Option<TrackId> {
-    Some(Digest(row.get(1..)?.try_into().ok()?))
+/// The dossiers of an agency after a number, at most so many.
+pub(crate) fn dossiers_after(
+    queues: &Queues,
+    agency: &AgencyId,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<(u64, TrackId)>, QueuesError> {
+    let prefix = of_agency(agency);
+    let from = after.map_or(0, |after| after.saturating_add(1));
+    // The number may lie in the midst of a row.
+    let row = queues.at_or_before(Table::Dossiers, &prefix, &record_key(agency, from))?;
+    let mut found = row.map(|row| dossiers_of(&prefix, &row)).unwrap_or_default();
+    found.retain(|(number, _)| *number >= from);
+    let mut start = record_key(agency, from);
+    while found.len() < limit {
+        let rows = queues.scan(Table::Dossiers, &prefix, Some(&start), limit.div_ceil(DOSSIERS))?;
+        let Some((last, _)) = rows.last() else { break };
+        start.clone_from(last);
+        found.extend(rows.iter().flat_map(|row| dossiers_of(&prefix, row)));
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+fn dossiers_of(prefix: &[u8], (key, value): &Row) -> Vec<(u64, TrackId)> {
+    let Some(Ok(first)) = key.get(prefix.len()..).map(<[u8; 8]>::try_from) else { return Vec::new() };
+    let first = u64::from_be_bytes(first);
+    let one = |one: &[u8]| {
+        let (offset, id) = one.split_first_chunk::<4>()?;
+        Some((first + u64::from(u32::from_be_bytes(*offset)), Digest(id.try_into().ok()?)))
+    };
+    value.chunks(4 + 32).filter_map(one).collect()
 }
 
 /// Changes in parts of about so many, in the order of their rows; what changes one row stays together.
@@ -134,40 +161,6 @@ pub(crate) fn in_parts(mut changes: Vec<Change>, of: usize) -> Vec<Vec<Change>> 
         }
     }
     parts
-}
-
-/// The changes, each dossier once, and with it the one phase it is listed under: it leaves the phase that its row shows
-/// so far.
-pub(crate) fn with_phases(queues: &Queues, changes: Vec<Change>) -> Result<Vec<Change>, QueuesError> {
-    let mut dossiers: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    let mut all = Vec::with_capacity(changes.len());
-    for change in changes {
-        match change {
-            Change::Put(Table::Dossiers, key, value) => drop(dossiers.insert(key, value)),
-            other => all.push(other),
-        }
-    }
-    for (key, value) in dossiers {
-        let was = queues.get(Table::Dossiers, &key)?;
-        if was.as_ref() == Some(&value) {
-            continue;
-        }
-        // The rows are our own, and the sum over them proves them when they are opened: each begins with its phase.
-        let left = was.as_ref().and_then(|was| was.first());
-        all.extend(left.map(|left| Change::Remove(Table::States, state_key(&key, *left), Vec::new())));
-        all.push(Change::New(Table::States, state_key(&key, value[0]), Vec::new()));
-        all.push(match was {
-            Some(was) => Change::Replace(Table::Dossiers, key, was, value),
-            None => Change::New(Table::Dossiers, key, value),
-        });
-    }
-    Ok(all)
-}
-
-/// Key of a dossier, told by its own key, in the list of a phase.
-fn state_key(dossier: &[u8], phase: u8) -> Vec<u8> {
-    let (agency, number) = dossier.split_at(dossier.len() - NUMBER_BYTES);
-    [agency, &[phase], number].concat()
 }
 
 /// What comes from others may be news, and of what is made here only what no officer asked for.
@@ -273,6 +266,29 @@ mod tests {
         let none = [("a", 4), ("a", 1_005), ("b", 1_003), ("b", 1_005), ("c", 0)];
         for (id, index) in none {
             assert_eq!(super::place(&queues, &agency(id), index).expect("looked"), None, "{id} {index}");
+        }
+    }
+
+    #[test]
+    fn dossiers_are_found_from_any_number_on() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let queues = Queues::open(&lienthong_store::Config::new(dir.path())).expect("opened").0;
+        let [a, b] = ["a", "b"].map(|id| AgencyId::parse(id).expect("an id"));
+        let begun =
+            |from: u64, count| (0..count).map(move |n| (from + 3 * n, Digest([(from + n) as u8; 32])));
+        let commits: [Vec<_>; 3] =
+            [begun(7, 250).collect(), begun(900, 1).collect(), begun(901, 120).collect()];
+        let mut changes: Vec<_> = commits.iter().flat_map(|begun| dossier_rows(&a, begun)).collect();
+        changes.extend(dossier_rows(&b, &[(1, Digest::ZERO)]));
+        assert_eq!(changes.len(), 3 + 1 + 2 + 1);
+        queues.apply(Position { segment: 1, commit: 4_096, record: 64 }, changes).expect("applied");
+        let all: Vec<_> = commits.concat();
+        for after in [None, Some(0), Some(7), Some(8), Some(400), Some(899), Some(1_258), Some(9_999)] {
+            for limit in [1, 99, 1_000] {
+                let found = dossiers_after(&queues, &a, after, limit).expect("looked");
+                let due = all.iter().filter(|(number, _)| after.is_none_or(|after| *number > after));
+                assert_eq!(found, due.copied().take(limit).collect::<Vec<_>>(), "{after:?} {limit}");
+            }
         }
     }
 

@@ -269,6 +269,11 @@ impl Engine {
             let state = self.hosts[&agency].node.state();
             rows.extend(changed.rows(state));
             reached.extend(self.levels(&agency, state, &changed));
+            if let Some(Host { node, phases, .. }) = self.hosts.get_mut(&agency) {
+                let tracks = &node.state().tracks;
+                let touched = changed.touched.iter().filter_map(|id| Some((id, tracks.kept(id)?)));
+                touched.for_each(|(id, kept)| phases.follow(id, &kept.read()));
+            }
         }
         self.committing = Some(Committing { group, rows, reached, frozen });
         Ok(())

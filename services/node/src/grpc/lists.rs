@@ -1,4 +1,4 @@
-//! Lists of dossiers: which there are tell the queues, off the loop.
+//! Lists of dossiers, by number.
 
 use super::desk::Desk;
 use super::inbox::broken;
@@ -6,10 +6,10 @@ use super::parse::{self, Parsed};
 use super::refusal::Refusal;
 use super::shape;
 use crate::engine::rows;
+use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
-use lienthong_store::queues::{Queues, QueuesError, Table};
 
 /// Rows looked at for one page: bounds the work of one call, so a filtered page may be short.
 const LOOKED_AT: usize = 2_000;
@@ -89,8 +89,7 @@ impl Query {
         Ok(page)
     }
 
-    /// The next dossiers of the n-th phase, or of all, and those of them that are asked for; `None` at the end. The queues tell
-    /// which there are, off the loop; the loop, what they are.
+    /// The next dossiers of the n-th phase, or of all, and those of them that are asked for; `None` at the end.
     async fn found(
         &self,
         desk: &Desk,
@@ -98,50 +97,34 @@ impl Query {
         after: Option<u64>,
         budget: usize,
     ) -> Parsed<Option<Vec<(u64, Option<v1::Dossier>)>>> {
-        let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
         let (phase, limit) = (self.phases.get(n).copied(), budget.min(self.size));
-        let ids = tokio::task::spawn_blocking(move || ids(&queues, &agency, phase, after, limit)).await;
-        let ids = ids.map_err(|_| Reason::ShuttingDown)?.map_err(|error| broken(&error))?;
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        let procedure = self.procedure.clone();
-        let shown = desk.look(self.agency.clone(), move |state| {
-            let of = |id| {
-                let kept = state.tracks.kept(&id)?;
-                let dossier = shape::dossier(state, &id, &kept.read());
-                // It may have changed since its row was written.
-                let is_asked_for = phase.is_none_or(|phase| dossier.phase() == phase)
-                    && (procedure.is_empty() || dossier.procedure_code == procedure);
-                is_asked_for.then_some(dossier)
-            };
-            Ok(ids.into_iter().map(|(number, id)| (number, id.and_then(of))).collect())
+        // Open ones are listed by phase; of the others the queues tell which there are, off the loop.
+        let ids = match phase {
+            Some(phase) if phase != v1::Phase::Closed => Err(phase),
+            _ => {
+                let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
+                let all = move || rows::dossiers_after(&queues, &agency, after, limit);
+                let all = tokio::task::spawn_blocking(all).await.map_err(|_| Reason::ShuttingDown)?;
+                Ok(all.map_err(|error| broken(&error))?)
+            }
+        };
+        let (agency, procedure) = (self.agency.clone(), self.procedure.clone());
+        let shown = desk.look_at_hosts(move |hosts| {
+            let host = hosts.get(&agency)?;
+            let ids = ids.unwrap_or_else(|phase| host.phases.after(phase, after).take(limit).collect());
+            let shown = |(number, id)| (number, shown(host.node.state(), &id, phase, &procedure));
+            Some(ids.into_iter().map(shown).collect::<Vec<_>>())
         });
-        Ok(Some(shown.await?))
+        let shown = shown.await?.ok_or(Reason::AgencyNotHosted)?;
+        Ok((!shown.is_empty()).then_some(shown))
     }
 }
 
-/// Numbers and ids of the next dossiers in a phase, or of all.
-fn ids(
-    queues: &Queues,
-    agency: &AgencyId,
-    phase: Option<v1::Phase>,
-    after: Option<u64>,
-    limit: usize,
-) -> Result<Vec<(u64, Option<TrackId>)>, QueuesError> {
-    let (table, prefix) = match phase {
-        Some(phase) => (Table::States, rows::phase_prefix(agency, phase)),
-        None => (Table::Dossiers, rows::of_agency(agency)),
-    };
-    let start = after.map(|last| [&prefix[..], &last.to_be_bytes()].concat());
-    let mut found = Vec::new();
-    for (key, value) in queues.scan(table, &prefix, start.as_deref(), limit)? {
-        let Some(number) = key[prefix.len()..].try_into().ok().map(u64::from_be_bytes) else { continue };
-        let row = match phase {
-            Some(_) => queues.get(Table::Dossiers, &rows::record_key(agency, number))?,
-            None => Some(value),
-        };
-        found.push((number, row.and_then(|row| rows::dossier_of(&row))));
-    }
-    Ok(found)
+/// A dossier, if it is asked for.
+fn shown(state: &State, id: &TrackId, phase: Option<v1::Phase>, procedure: &str) -> Option<v1::Dossier> {
+    let kept = state.tracks.kept(id)?;
+    let track = kept.read();
+    let is_asked_for = phase.is_none_or(|phase| shape::phase(track.phase, track.returned.is_some()) == phase)
+        && (procedure.is_empty() || *track.procedure == *procedure);
+    is_asked_for.then(|| shape::dossier(state, id, &track))
 }

@@ -17,10 +17,8 @@ pub enum Table {
     Records = 1,
     /// What waits for an officer.
     Inbox = 4,
-    /// Dossiers of an agency, by number.
+    /// Which dossiers an agency has.
     Dossiers = 5,
-    /// The same by phase.
-    States = 7,
 }
 
 /// A change to one row.

@@ -27,7 +27,7 @@ const RECEIVER: &str = "ben-nhan";
 /// Connections of the caller: as many as the pool of a provincial system.
 const CONNECTIONS: u64 = 4;
 /// Dossiers prepared for a second; a measurement that uses them up ends early and counts the time it took.
-const PREPARED_PER_SECOND: u64 = 18_000;
+const PREPARED_PER_SECOND: u64 = 25_000;
 /// With few under way, a second cannot use up more than these for each of them.
 const PREPARED_PER_FLIGHT: u64 = 3_000;
 /// Intakes under way while dossiers are prepared.
