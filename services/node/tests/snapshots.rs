@@ -15,14 +15,17 @@ fn snapshots(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Submits until so many snapshots lie in the folder; gives the dossiers.
+/// Submits until so many snapshots lie in the folder and are in the ledgers of both agencies; gives the dossiers.
 async fn until_snapshots(fixture: &Fixture, count: usize) -> Vec<v1::Dossier> {
     let (node, mut client) = fixture.start().await;
-    let mut dossiers = Vec::new();
+    let (mut dossiers, mut last, mut recorded) = (Vec::new(), None, 0);
     for n in 0..2_000 {
-        let id = submit(&mut client, &format!("k{}-{n}", count)).await.dossier_id;
-        dossiers.push(get(&mut client, "xa", &id).await);
-        if snapshots(fixture.path()).len() >= count {
+        let done = submit(&mut client, &format!("k{}-{n}", count)).await;
+        dossiers.push(get(&mut client, "xa", &done.dossier_id).await);
+        // Between two intakes nothing but a snapshot is recorded.
+        recorded += last.map_or(0, |last| done.ledger_index - last - 1);
+        last = Some(done.ledger_index);
+        if snapshots(fixture.path()).len() >= count && recorded >= count as u64 {
             break;
         }
     }

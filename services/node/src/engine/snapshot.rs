@@ -12,15 +12,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Profiled: a snapshot takes some 2 µs for each dossier, a record some 80 µs in all. So snapshots stay below a tenth of the
-/// time however many dossiers there are, and a start replays at most half as many records as there are dossiers.
-const DOSSIERS_PER_RECORD: u64 = 2;
-
-/// Takes a snapshot every so many records, or more when there are many dossiers.
+/// Takes a snapshot every so many records, or when there are as many as there were dossiers in the last one. Profiled: a
+/// snapshot takes some 2 µs for each dossier, a record some 20 µs in all; so snapshots take a tenth of the time however many
+/// dossiers there are, and a start replays at most as many records as there were dossiers.
 #[derive(Debug)]
 pub(crate) struct Taker {
     every: u64,
     since: u64,
+    /// Dossiers of the last one, or at the start.
+    dossiers: Option<u64>,
     dir: PathBuf,
     handle: Handle,
     busy: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ impl Taker {
     /// `since` records were replayed at the start, and count.
     pub(crate) fn new(every: u64, since: u64, handle: Handle, pressure: Arc<Pressure>) -> Self {
         let dir = pressure.space().dir.clone();
-        Self { every, since, dir, handle, busy: Arc::default(), pressure }
+        Self { every, since, dossiers: None, dir, handle, busy: Arc::default(), pressure }
     }
 
     /// The states to be kept with this commit, when it is time. Tracks are shared, so this copies little. A snapshot costs
@@ -39,8 +39,9 @@ impl Taker {
     pub(crate) fn freeze(&mut self, hosts: &Hosts, records: u64) -> Option<Vec<State>> {
         self.since += records;
         let dossiers: usize = hosts.values().map(|h| h.node.state().tracks.len()).sum();
-        let every = self.every.max(dossiers as u64 / DOSSIERS_PER_RECORD);
-        if self.since < every {
+        let dossiers = dossiers as u64;
+        let last = *self.dossiers.get_or_insert(dossiers);
+        if self.since < self.every.max(last) {
             return None;
         }
         // It only makes the next start faster, and takes room that a decision may need.
@@ -53,6 +54,7 @@ impl Taker {
             return None;
         }
         self.since = 0;
+        self.dossiers = Some(dossiers);
         Some(hosts.values().map(|h| h.node.state().clone()).collect())
     }
 
