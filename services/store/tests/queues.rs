@@ -91,27 +91,6 @@ fn a_new_row_counts_once_whatever_follows_in_the_same_changes() {
 }
 
 #[test]
-fn what_is_known_of_a_row_must_be_so() {
-    let dir = temp();
-    let (queues, _) = Queues::open(&small(dir.path())).expect("opened");
-    let (table, key) = (Table::Dossiers, |key: &[u8]| key.to_vec());
-    queues.apply(at(1), vec![put(table, b"a", b"1"), put(table, b"b", b"2")]).expect("applied");
-    let known = vec![
-        Change::Replace(table, key(b"a"), b"1".to_vec(), b"3".to_vec()),
-        Change::Remove(table, key(b"b"), b"2".to_vec()),
-    ];
-    queues.apply(at(2), known).expect("applied");
-    drop(queues);
-    let (queues, report) = Queues::open(&small(dir.path())).expect("opened");
-    assert_eq!((report, queues.rows()), (QueuesReport::Opened { mark: at(2) }, 1));
-    assert_eq!(queues.get(table, b"a").expect("got"), Some(b"3".to_vec()));
-    queues.apply(at(3), vec![Change::Remove(table, key(b"a"), b"1".to_vec())]).expect("applied");
-    drop(queues);
-    let (_, report) = Queues::open(&small(dir.path())).expect("opened");
-    assert!(matches!(report, QueuesReport::Rebuilding { .. }), "it was another value: {report:?}");
-}
-
-#[test]
 fn the_last_row_not_after_a_key_is_found_within_its_prefix() {
     let dir = temp();
     let (queues, _) = Queues::open(&small(dir.path())).expect("opened");

@@ -27,7 +27,7 @@ pub(crate) const WAITING: usize = 4_096;
 /// Messages at the courier without its answer; how many bytes is for [`Flow`] to say.
 const IN_FLIGHT: usize = 64;
 
-/// Bytes of envelopes that are made on the loop's threads before others there have their turn: a quarter of a millisecond.
+/// Bytes of envelopes that are made on the loop's threads before others there have their turn: well below a millisecond.
 const AT_ONCE: usize = 128 << 10;
 
 /// Dispatches that wait for the line before no more are taken: the windows of sixteen peers.

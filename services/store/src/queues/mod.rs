@@ -51,14 +51,6 @@ pub enum QueuesReport {
     },
 }
 
-/// What is known of a row before it is changed.
-#[derive(PartialEq, Eq)]
-enum Was {
-    Absent,
-    Value(Vec<u8>),
-    Unknown,
-}
-
 /// Why the queues could not be opened, read or changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -121,34 +113,28 @@ impl Queues {
     pub fn apply(&self, mark: Position, changes: Vec<Change>) -> Result<(), QueuesError> {
         let mut last = BTreeMap::new();
         for change in changes {
-            let (key, value, was) = match change {
-                Change::New(table, key, value) => (rows::key(table, &key), Some(value), Was::Absent),
-                Change::Replace(table, key, was, value) => {
-                    (rows::key(table, &key), Some(value), Was::Value(was))
-                }
-                Change::Remove(table, key, was) => (rows::key(table, &key), None, Was::Value(was)),
-                Change::Put(table, key, value) => (rows::key(table, &key), Some(value), Was::Unknown),
-                Change::Delete(table, key) => (rows::key(table, &key), None, Was::Unknown),
+            let (key, value, is_new) = match change {
+                Change::New(table, key, value) => (rows::key(table, &key), Some(value), true),
+                Change::Put(table, key, value) => (rows::key(table, &key), Some(value), false),
+                Change::Delete(table, key) => (rows::key(table, &key), None, false),
             };
             within("key", key.len() - 1, KEY_LIMIT)?;
             within("value", value.as_ref().map_or(0, Vec::len), VALUE_LIMIT)?;
-            // The first change to a key tells what was there before all of them, the last what is there after.
-            last.entry(key).or_insert((None, was)).0 = value;
+            // The first change to a key tells whether it was there before all of them, the last what is there after.
+            last.entry(key).or_insert((None, is_new)).0 = value;
         }
         let mut standing = self.standing();
         let db = self.db();
         let applied = guard::guarded(|| {
             let mut batch = sled::Batch::default();
             let mut after = *standing;
-            for (key, (value, was)) in last {
-                let came_and_went = was == Was::Absent && value.is_none();
+            for (key, (value, is_new)) in last {
+                let came_and_went = is_new && value.is_none();
                 if came_and_went {
                     continue;
                 }
-                match was {
-                    Was::Absent => {}
-                    Was::Value(old) => after.remove(&key, &old),
-                    Was::Unknown => db.get(&key)?.iter().for_each(|old| after.remove(&key, old)),
+                if !is_new {
+                    db.get(&key)?.iter().for_each(|old| after.remove(&key, old));
                 }
                 match value {
                     Some(value) => {

@@ -27,10 +27,6 @@ pub enum Change {
     /// Sets the value of a key that is not there: nothing old is looked for. Where that is wrong the rows do not add up to
     /// the mark, and the next open moves them aside.
     New(Table, Vec<u8>, Vec<u8>),
-    /// Sets the value of a key whose value so far is known, the third, under the same condition.
-    Replace(Table, Vec<u8>, Vec<u8>, Vec<u8>),
-    /// Removes a key whose value so far is known, under the same condition.
-    Remove(Table, Vec<u8>, Vec<u8>),
     /// Sets the value of a key.
     Put(Table, Vec<u8>, Vec<u8>),
     /// Removes a key; nothing happens when it is not there.
@@ -41,11 +37,9 @@ impl Change {
     /// The row it changes.
     pub fn row(&self) -> (Table, &[u8]) {
         match self {
-            Change::New(table, key, _)
-            | Change::Replace(table, key, _, _)
-            | Change::Remove(table, key, _)
-            | Change::Put(table, key, _)
-            | Change::Delete(table, key) => (*table, key),
+            Change::New(table, key, _) | Change::Put(table, key, _) | Change::Delete(table, key) => {
+                (*table, key)
+            }
         }
     }
 }

@@ -61,14 +61,10 @@ impl Commits {
         let mut due: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>> = BTreeMap::new();
         for change in (0..commits).flat_map(|commit| self.changes(commit)) {
             match change {
-                Change::New(table, key, value)
-                | Change::Put(table, key, value)
-                | Change::Replace(table, key, _, value) => {
+                Change::New(table, key, value) | Change::Put(table, key, value) => {
                     drop(due.entry(table).or_default().insert(key, value))
                 }
-                Change::Delete(table, key) | Change::Remove(table, key, _) => {
-                    drop(due.entry(table).or_default().remove(&key))
-                }
+                Change::Delete(table, key) => drop(due.entry(table).or_default().remove(&key)),
             }
         }
         for table in [Table::Records, Table::Inbox] {
