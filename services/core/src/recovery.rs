@@ -239,8 +239,9 @@ pub const ASKED_AT_ONCE: usize = 512;
 pub const HIGHEST_INCARNATION: u64 = 1 << 48;
 /// Parts of one question: two million tracks, more than one agency has part in.
 pub const ASK_PARTS: u32 = 4_096;
-/// Statements that may wait for what comes before them while a node recovers: far above what honest peers give.
-pub const POOLED: usize = 50_000;
+/// Statements of one peer's answers that may wait for what comes before them: more than it has undecided offers to one agency,
+/// which wait until they are sent again.
+pub const POOLED_OF_ONE: usize = 20_000;
 /// Tracks given back for one round: a commit's worth of records. The asker asks again for more.
 pub const GIVEN_AT_ONCE: usize = 128;
 /// Statements vouched for in one RESUMED: keeps its body below 10 KiB.

@@ -86,7 +86,7 @@ impl World {
         let estate = node.state().memory.acts.left_to(&place.id);
         let left: Vec<_> = node.state().held_by(&estate).collect();
         for (track, known) in left {
-            let lost = known.floats() || node.collecting().doubts(&track);
+            let lost = known.floats() || node.collecting().doubts(node.state(), &track);
             let signed = self.truth.dossiers.get(&track).is_some_and(|c| !self.is_gone(&c.custodian));
             holds(lost || signed, "L1", || format!("{} has not taken over {track:?}", place.id))?;
             let what = if signed {

@@ -7,7 +7,7 @@ use crate::custody::track::{Phase, Track};
 use crate::ids::{AgencyId, Digest, Instant, LedgerIndex, Sid, TrackId};
 use crate::recovery::giving::exclusive_or;
 use crate::recovery::pool::Pool;
-use crate::recovery::{ASKED_AT_ONCE, Ask, Estate, Known, Left, Nonce};
+use crate::recovery::{ASKED_AT_ONCE, Ask, Estate, GIVEN_AT_ONCE, Known, Left, Nonce};
 use crate::statement::{Kind, Statement};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -17,6 +17,11 @@ use alloc::vec::Vec;
 const PAUSE_FIRST_MS: u64 = 2_000;
 /// The longest pause.
 const PAUSE_MAX_MS: u64 = 60_000;
+/// Rounds and turns that come at once. An honest peer gives all that its answers have room for in each round but the last of a
+/// turn, and says in the one after that it has nothing else; and the turn after the one that brought everything brings nothing.
+/// Only what comes to light meanwhile makes more of them, and that may as well be asked for later: every further one waits
+/// twice as long as the one before, so that a peer which answers differently each time costs a question a minute, and no more.
+const AT_ONCE: u32 = 2;
 
 /// Progress of a successor.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +35,10 @@ pub struct Collecting {
     listed: BTreeSet<TrackId>,
     /// Whether something came to light in this turn: then there is another one.
     news: bool,
+    /// Turns since the acts are these.
+    turns: u32,
+    /// When the last of them begins.
+    begins: Instant,
     /// What has no place on its spine yet.
     pub(crate) pool: Pool,
     /// Tracks in the inbox of somebody who may still sign for them.
@@ -51,6 +60,12 @@ struct Progress {
     given: BTreeSet<u32>,
     /// It has nothing else.
     done: bool,
+    /// Before this it is not asked anew.
+    not_before: Instant,
+    /// Rounds of this turn that brought less than an answer has room for.
+    poor: u32,
+    /// Tracks of this round that it gave for the first time.
+    fresh: usize,
     /// What it gave of each track, as [`Known`] tells it, and whether it knows of a custodian behind the retired one.
     seen: BTreeMap<TrackId, (Digest, bool)>,
 }
@@ -66,12 +81,14 @@ impl Collecting {
 
     /// Begins anew.
     pub fn begin(&mut self, now: Instant, state: &State, peers: impl Iterator<Item = AgencyId>) {
-        let acts = &state.memory.acts;
-        *self = Self { acts: acts.0.keys().copied().collect(), next: now, ..Self::default() };
-        self.estate = acts.left_to(&state.me);
+        let acts: BTreeSet<Sid> = state.memory.acts.0.keys().copied().collect();
+        // Who says again and again that it has forgotten something makes nobody ask without end.
+        let (turns, begins) = if acts == self.acts { (self.turns, self.begins) } else { (0, now) };
+        *self = Self { acts, turns, begins, next: now, ..Self::default() };
+        self.estate = state.memory.acts.left_to(&state.me);
         if self.is_active() {
             self.peers = peers.map(|peer| (peer, Progress::default())).collect();
-            self.turn(state);
+            self.turn(now, state);
         }
     }
 
@@ -86,13 +103,17 @@ impl Collecting {
     }
 
     /// Everybody is asked, also who has answered before.
-    fn turn(&mut self, state: &State) {
+    fn turn(&mut self, now: Instant, state: &State) {
         self.listed = state.held_by(&self.estate).map(|(id, _)| id).collect();
         self.news = false;
         self.to_say.clear();
+        if self.begins <= now {
+            self.begins = Instant(now.0 + pause_after(self.turns));
+            self.turns = self.turns.saturating_add(1);
+        }
         for peer in self.peers.values_mut() {
-            peer.ask_again();
-            peer.done = false;
+            peer.ask_again(self.begins);
+            (peer.done, peer.poor) = (false, 0);
         }
     }
 
@@ -101,19 +122,27 @@ impl Collecting {
         match &self.concluded {
             _ if !self.is_active() => None,
             Some(tracks) => (!tracks.is_empty()).then_some(Instant(0)),
-            None if !self.to_say.is_empty() || self.unasked().is_some() => Some(Instant(0)),
-            None => Some(self.next),
+            None if !self.to_say.is_empty() => Some(Instant(0)),
+            None => Some(self.unasked().map_or(self.next, |(_, at)| at.min(self.next))),
         }
     }
 
-    fn unasked(&self) -> Option<&AgencyId> {
-        self.peers.iter().find(|(_, p)| !p.done && p.question.is_none()).map(|(peer, _)| peer)
+    /// Who is to be asked a new question first, and when.
+    fn unasked(&self) -> Option<(&AgencyId, Instant)> {
+        let unasked = self.peers.iter().filter(|(_, p)| !p.done && p.question.is_none());
+        unasked.map(|(peer, p)| (peer, p.not_before)).min_by_key(|(_, at)| *at)
     }
 
     /// The next part of a question to say. One peer's is made at a time, so that not all of them lie in memory.
-    pub fn ask(&mut self, state: &State, nonce: Nonce, round: &mut u32) -> Option<(AgencyId, Estate)> {
+    pub fn ask(
+        &mut self,
+        now: Instant,
+        state: &State,
+        (nonce, round): (Nonce, &mut u32),
+    ) -> Option<(AgencyId, Estate)> {
         if self.to_say.is_empty() {
-            let peer = self.unasked()?.clone();
+            let (peer, _) = self.unasked().filter(|(_, at)| *at <= now)?;
+            let peer = peer.clone();
             *round += 1;
             self.to_say = self.question(state, &peer, (nonce, *round));
             if let Some(progress) = self.peers.get_mut(&peer) {
@@ -186,7 +215,13 @@ impl Collecting {
     }
 
     /// A peer gave an answer; `news` tells whether anything of it was new here.
-    pub fn answered(&mut self, peer: &AgencyId, left: &Left, statements: &[Arc<Statement>], news: bool) {
+    pub fn answered(
+        &mut self,
+        now: Instant,
+        (peer, left): (&AgencyId, &Left),
+        statements: &[Arc<Statement>],
+        news: bool,
+    ) {
         let Some(progress) = self.peers.get_mut(peer) else { return };
         self.news |= news;
         let given = &left.given;
@@ -195,7 +230,8 @@ impl Collecting {
             return;
         };
         let of_it = statements.iter().filter(|s| s.track() == Some(track) && s.body.kind() != Kind::Cancel);
-        progress.seen.insert(track, (exclusive_or(of_it.map(|s| s.sid())), left.moved_on));
+        let before = progress.seen.insert(track, (exclusive_or(of_it.map(|s| s.sid())), left.moved_on));
+        progress.fresh += usize::from(before.is_none());
         let inboxes = self.undecided.entry(track).or_default();
         if left.undecided {
             inboxes.insert(peer.clone());
@@ -204,20 +240,23 @@ impl Collecting {
         }
         progress.given.insert(given.number);
         if progress.given.len() >= given.of as usize {
-            progress.ask_again();
+            if progress.fresh < GIVEN_AT_ONCE {
+                progress.poor = progress.poor.saturating_add(1);
+            }
+            progress.ask_again(Instant(now.0 + pause_after(progress.poor)));
         }
     }
 
     /// Everybody has answered: another turn where something came to light, and otherwise nothing more can come. `settled`: this
     /// agency has no open question about its own offers.
-    pub fn conclude(&mut self, state: &State, settled: bool) {
+    pub fn conclude(&mut self, now: Instant, state: &State, settled: bool) {
         let all = self.is_active() && self.concluded.is_none() && self.peers.values().all(|p| p.done);
         if !all || !settled {
             return;
         }
         let held: BTreeSet<TrackId> = state.held_by(&self.estate).map(|(id, _)| id).collect();
         if self.news || held != self.listed {
-            self.turn(state);
+            self.turn(now, state);
         }
         if self.peers.values().all(|p| p.done) {
             self.concluded = Some(held.into_iter().collect());
@@ -225,10 +264,10 @@ impl Collecting {
     }
 
     /// The next track to take over, and whether it lies in somebody's inbox. What has no place is left alone.
-    pub fn conclusion(&mut self) -> Option<(TrackId, bool)> {
+    pub fn conclusion(&mut self, state: &State) -> Option<(TrackId, bool)> {
         loop {
             let track = self.concluded.as_mut()?.pop_front()?;
-            if !self.pool.has(&track) {
+            if !self.doubts(state, &track) {
                 return Some((track, self.undecided.get(&track).is_some_and(|inboxes| !inboxes.is_empty())));
             }
         }
@@ -247,9 +286,9 @@ impl Collecting {
         }
     }
 
-    /// Whether something of a track came to light that has no place: it is left alone.
-    pub fn doubts(&self, track: &TrackId) -> bool {
-        self.pool.has(track)
+    /// Whether something of a track came to light that has no place, and may have had one: it is left alone.
+    pub fn doubts(&self, state: &State, track: &TrackId) -> bool {
+        self.pool.makers(track).any(|maker| state.may_have_lost(maker))
     }
 
     /// Who has not answered, for people to see who is waited for.
@@ -259,8 +298,16 @@ impl Collecting {
 }
 
 impl Progress {
-    fn ask_again(&mut self) {
-        self.question = None;
+    fn ask_again(&mut self, not_before: Instant) {
+        (self.question, self.not_before, self.fresh) = (None, not_before, 0);
         self.given.clear();
+    }
+}
+
+/// How long a round or a turn waits of which so many came before it.
+fn pause_after(before: u32) -> u64 {
+    match before.checked_sub(AT_ONCE) {
+        None => 0,
+        Some(more) => (PAUSE_FIRST_MS << more.min(16)).min(PAUSE_MAX_MS),
     }
 }

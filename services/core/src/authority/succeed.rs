@@ -25,13 +25,14 @@
 //!   of it is on its way is of an earlier incarnation.
 //!
 //! Something of a track that has no place on the spine is doubt: a part of its past is lost everywhere, and S leaves it alone.
+//! Not where its maker would have what comes before it ([`State::may_have_lost`]): nobody can make a track doubtful alone.
 //! All of the asking may be forgotten. Nobody is named: nothing happens. The successor is retired itself: an act that names
 //! another one corrects that.
 
 use super::Acts;
 use crate::custody::state::State;
 use crate::custody::track::{Phase, Track};
-use crate::ids::{AgencyId, Hop, Sid, TrackId};
+use crate::ids::{AgencyId, Hop, Incarnation, Sid, TrackId};
 use alloc::collections::BTreeSet;
 
 /// Body of a SUCCEED.
@@ -65,10 +66,21 @@ impl State {
         held.filter(|(_, track)| estate.contains(track.custodian())).map(|(id, track)| (*id, track))
     }
 
+    /// Whether what comes before a statement of an agency may be lost, where nobody gives it. Whoever makes a statement of a
+    /// spine has all of the spine up to there. One that is not retired has answered, and unless it was ever put back to an old
+    /// copy it has lost nothing: where it does not give what its own statement follows, there is no such thing.
+    pub fn may_have_lost(&self, maker: &AgencyId) -> bool {
+        let gone = *maker == self.me || self.memory.acts.retires(maker);
+        gone || self.memory.highest(maker) > Incarnation(0)
+    }
+
     /// The statement by which this agency takes a track over; `None` where it may not, or not any more. `undecided` tells
     /// whether the track lies in somebody's inbox.
     pub fn succeed(&self, id: TrackId, undecided: bool) -> Option<Succeed> {
-        let track = self.track(&id).filter(|t| t.returned.is_none() && !t.floats())?;
+        let track = self.track(&id).filter(|t| t.returned.is_none())?;
+        if track.floating().any(|entry| self.may_have_lost(&entry.maker)) {
+            return None; // a part of its past is lost everywhere
+        }
         let standing = track.standing();
         let (act, named) = self.memory.acts.standing(standing.holder)?;
         let free = match track.phase {

@@ -231,7 +231,13 @@ impl Track {
 
     /// Whether something about the track has no place on its spine as far as that is known here.
     pub fn floats(&self) -> bool {
-        self.entries.iter().filter(|e| e.prev.is_some()).count() + 1 != self.standing().length
+        self.floating().next().is_some()
+    }
+
+    /// What has no place on the spine as far as that is known here.
+    pub fn floating(&self) -> impl Iterator<Item = &Entry> {
+        let spine = self.spine_to(&self.standing().tip).unwrap_or_default();
+        self.entries.iter().filter(move |e| e.prev.is_some() && !spine.contains(&e.index))
     }
 
     /// The commitment's digest.

@@ -94,7 +94,7 @@ impl<C: Codec> Node<C> {
         }
         let Some(track) = left.given.track else {
             self.keep(&arrival.statement); // what a SUCCEED rests on
-            return self.collecting.answered(&arrival.from, left, &[], false);
+            return self.collecting.answered(now.mono, (&arrival.from, left), &[], false);
         };
         // What is of an earlier incarnation was asked for when it was fenced, and had no place: to fence once more brings nothing.
         let forgotten = |s: &&Arc<Statement>| {
@@ -112,11 +112,11 @@ impl<C: Codec> Node<C> {
         if known.is_none() && !learns {
             return; // nobody was asked for it
         }
-        if learns && !self.collecting.pool.add(track, &arrival.certificate) {
+        if learns && !self.collecting.pool.add(&arrival.from, track, &arrival.certificate) {
             return; // no room: it counts as not given
         }
         let news = learns && self.place(track, arrival);
-        self.collecting.answered(&arrival.from, left, &arrival.certificate, news);
+        self.collecting.answered(now.mono, (&arrival.from, left), &arrival.certificate, news);
     }
 
     /// Writes what has its place now. `true` where that is more than was known of a track to take over.
@@ -139,12 +139,11 @@ impl<C: Codec> Node<C> {
         if !self.collecting.is_active() || self.state.recovering() {
             return;
         }
-        self.collecting.conclude(&self.state, self.seeking.is_idle());
+        self.collecting.conclude(now.mono, &self.state, self.seeking.is_idle());
         let beside = self.state.memory.acts.beside(&BTreeSet::new());
         while self.pending.bytes < super::recovering::SPEAK_BYTES {
-            let Some((peer, part)) = self.collecting.ask(&self.state, self.nonce, &mut self.round) else {
-                break;
-            };
+            let asked = self.collecting.ask(now.mono, &self.state, (self.nonce, &mut self.round));
+            let Some((peer, part)) = asked else { break };
             let part = self.speak(now, Body::Recovery(Word::Estate(part)));
             self.repeat_beside(&peer, part, beside.clone());
             self.collecting.asked(now.mono, &peer, part);
@@ -157,7 +156,7 @@ impl<C: Codec> Node<C> {
 
     fn take_over(&mut self, now: Now) {
         while self.pending.bytes < super::recovering::SPEAK_BYTES {
-            let Some((track, undecided)) = self.collecting.conclusion() else { return };
+            let Some((track, undecided)) = self.collecting.conclusion(&self.state) else { return };
             if let Some(succeed) = self.state.succeed(track, undecided) {
                 self.speak(now, Body::Succeed(succeed));
             }

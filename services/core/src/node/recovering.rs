@@ -194,7 +194,7 @@ impl<C: Codec> Node<C> {
     /// they were not taken.
     fn take_back(&mut self, id: TrackId, arrival: &Arrival) -> bool {
         let Some(mut asking) = self.asking.take() else { return false };
-        let taken = asking.pool.add(id, &arrival.certificate);
+        let taken = asking.pool.add(&arrival.from, id, &arrival.certificate);
         let mut content = arrival.content.clone();
         while let Some(statement) = asking.pool.next_of(&self.state, &id) {
             let mine = statement.claim.agency == self.state.me;

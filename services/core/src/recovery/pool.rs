@@ -1,6 +1,6 @@
 //! Statements that others gave, until each has its place at the end of its spine.
 
-use super::POOLED;
+use super::POOLED_OF_ONE;
 use crate::custody::state::State;
 use crate::custody::track::{Entry, Track};
 use crate::ids::{AgencyId, Sid, TrackId};
@@ -8,25 +8,32 @@ use crate::statement::{Accept, Body, Refuse, Statement};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
-/// Statements without a place, by track.
+/// Statements without a place, by track, each with who gave it first.
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
-    tracks: BTreeMap<TrackId, BTreeMap<Sid, Arc<Statement>>>,
-    count: usize,
+    tracks: BTreeMap<TrackId, BTreeMap<Sid, (Arc<Statement>, AgencyId)>>,
+    /// How many of them each peer gave: whoever gives without end spoils its own answers only.
+    given: BTreeMap<AgencyId, usize>,
 }
 
 impl Pool {
-    /// Adds statements of a track to those that wait for their place. `false` when there is no room: no honest peer gives so
-    /// much that has no place, and what was not taken must not count as given.
+    /// Adds statements of a track, which a peer gave, to those that wait for their place. `false` when there is no room for what
+    /// it gives: no honest peer gives so much that has no place, and what was not taken must not count as given.
     #[must_use]
-    pub fn add(&mut self, track: TrackId, statements: &[Arc<Statement>]) -> bool {
-        if self.count > POOLED {
+    pub fn add(&mut self, from: &AgencyId, track: TrackId, statements: &[Arc<Statement>]) -> bool {
+        let given = self.given.get(from).copied().unwrap_or(0);
+        if given > POOLED_OF_ONE {
             return false;
         }
         let pool = self.tracks.entry(track).or_default();
         let before = pool.len();
-        pool.extend(statements.iter().filter(|s| s.track() == Some(track)).map(|s| (s.sid(), s.clone())));
-        self.count += pool.len() - before;
+        for statement in statements.iter().filter(|s| s.track() == Some(track)) {
+            pool.entry(statement.sid()).or_insert_with(|| (statement.clone(), from.clone()));
+        }
+        let given = given + pool.len() - before;
+        if given > 0 {
+            self.given.insert(from.clone(), given);
+        }
         if pool.is_empty() {
             self.tracks.remove(&track);
         }
@@ -35,29 +42,43 @@ impl Pool {
 
     /// The next statement of a track that has its place at the end of the spine as it is known now.
     pub fn next_of(&mut self, state: &State, id: &TrackId) -> Option<Arc<Statement>> {
-        let pool = self.tracks.get_mut(id)?;
-        let (known, before) = (state.track(id), pool.len());
-        pool.retain(|sid, _| known.is_none_or(|t| t.entry(sid).is_none()));
-        let sid = match known {
-            None => pool.get(id).filter(|s| matches!(s.body, Body::Intake(_))).map(|s| s.sid()),
-            Some(track) => pool.values().find(|s| follows(state, track, s, pool)).map(|s| s.sid()),
+        let Self { tracks, given } = self;
+        let pool = tracks.get_mut(id)?;
+        let mut gone = |from: &AgencyId| {
+            if let Some(given) = given.get_mut(from) {
+                *given -= 1;
+            }
         };
-        let found = sid.and_then(|sid| pool.remove(&sid));
-        self.count -= before - pool.len();
+        let known = state.track(id);
+        pool.retain(|sid, (_, from)| {
+            let waits = known.is_none_or(|t| t.entry(sid).is_none());
+            if !waits {
+                gone(from);
+            }
+            waits
+        });
+        let sid = match known {
+            None => pool.get(id).filter(|(s, _)| matches!(s.body, Body::Intake(_))).map(|(s, _)| s.sid()),
+            Some(track) => pool.values().find(|(s, _)| follows(state, track, s, pool)).map(|(s, _)| s.sid()),
+        };
+        let found = sid.and_then(|sid| pool.remove(&sid)).map(|(statement, from)| {
+            gone(&from);
+            statement
+        });
         if pool.is_empty() {
-            self.tracks.remove(id);
+            tracks.remove(id);
         }
         found
     }
 
-    /// Whether something about a track has no place.
-    pub fn has(&self, track: &TrackId) -> bool {
-        self.tracks.contains_key(track)
+    /// Who made what has no place about a track.
+    pub fn makers(&self, track: &TrackId) -> impl Iterator<Item = &AgencyId> {
+        self.tracks.get(track).into_iter().flat_map(BTreeMap::values).map(|(s, _)| &s.claim.agency)
     }
 
     /// Statements of an agency that have no place.
     pub fn unplaced(&self, of: &AgencyId) -> usize {
-        self.tracks.values().flat_map(BTreeMap::values).filter(|s| s.claim.agency == *of).count()
+        self.tracks.values().flat_map(BTreeMap::values).filter(|(s, _)| s.claim.agency == *of).count()
     }
 }
 
@@ -67,12 +88,12 @@ fn follows(
     state: &State,
     track: &Track,
     statement: &Statement,
-    pool: &BTreeMap<Sid, Arc<Statement>>,
+    pool: &BTreeMap<Sid, (Arc<Statement>, AgencyId)>,
 ) -> bool {
     let mut standing = track.standing();
     let hop = match &statement.body {
         Body::Offer(offer) if offer.to == state.me => {
-            let decided = pool.values().any(|s| s.body.prev() == Some(statement.sid()));
+            let decided = pool.values().any(|(s, _)| s.body.prev() == Some(statement.sid()));
             if !decided && !state.memory.acts.retires(&statement.claim.agency) {
                 return false;
             }

@@ -10,7 +10,7 @@ use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest, Hop, Instant, TrackId};
 use lienthong_core::recovery::asking::{Asking, Progress, ToSay};
 use lienthong_core::recovery::pool::Pool;
-use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, POOLED, Word};
+use lienthong_core::recovery::{ASKED_AT_ONCE, Ask, Given, POOLED_OF_ONE, Word};
 use lienthong_core::statement::{Accept, Body, Note, Statement};
 use std::sync::Arc;
 
@@ -275,13 +275,13 @@ fn note(maker: &str, track: TrackId, number: u64) -> Arc<Statement> {
 #[test]
 fn what_has_no_place_is_told_and_bounded() {
     let (mut it, track) = (Pool::default(), Digest([4; 32]));
-    assert!(it.add(track, &[note("a", track, 1), note("b", track, 1), note("a", track, 2)]));
-    assert!(it.add(track, &[note("a", track, 2)]), "again");
+    assert!(it.add(&id("p"), track, &[note("a", track, 1), note("b", track, 1), note("a", track, 2)]));
+    assert!(it.add(&id("p"), track, &[note("a", track, 2)]), "again");
     assert_eq!((it.unplaced(&id("a")), it.unplaced(&id("b"))), (2, 1));
     assert!(it.next_of(&nothing(), &track).is_none(), "what they follow is unknown");
     assert_eq!(it.unplaced(&id("a")), 2);
     let other = Digest([6; 32]);
-    assert!(it.add(other, &[note("a", track, 3)]), "of another track than it is said to be");
+    assert!(it.add(&id("p"), other, &[note("a", track, 3)]), "of another track than it is said to be");
     assert_eq!(it.unplaced(&id("a")), 2);
 }
 
@@ -292,17 +292,21 @@ fn who_gives_without_end_is_not_listened_to() {
     give(&mut world, track, &a, &b);
     let intake = intake(&world, &a, track);
     let mut it = Pool::default();
-    assert!(it.add(track, &[intake]));
+    assert!(it.add(&id("p"), track, &[intake]));
     assert!(it.next_of(&nothing(), &track).is_some());
     // What has its place takes no room any more.
     let other = Digest([6; 32]);
-    let some: Vec<_> = (0..POOLED as u64).map(|n| note("b", other, n)).collect();
-    assert!(it.add(other, &some[..1]));
-    assert!(it.add(other, &some));
-    assert!(it.add(other, &[note("b", other, POOLED as u64)]), "this is the last");
-    assert!(!it.add(other, &[note("b", other, POOLED as u64 + 1)]));
-    assert!(!it.add(track, &[note("b", track, 1)]), "nor on another track");
-    assert_eq!(it.unplaced(&b), POOLED + 1);
+    let some: Vec<_> = (0..POOLED_OF_ONE as u64).map(|n| note("b", other, n)).collect();
+    assert!(it.add(&id("p"), other, &some[..1]));
+    assert!(it.add(&id("p"), other, &some));
+    assert!(it.add(&id("p"), other, &[note("b", other, POOLED_OF_ONE as u64)]), "this is the last");
+    assert!(!it.add(&id("p"), other, &[note("b", other, POOLED_OF_ONE as u64 + 1)]));
+    assert!(!it.add(&id("p"), track, &[note("b", track, 1)]), "nor on another track");
+    assert_eq!(it.unplaced(&b), POOLED_OF_ONE + 1);
+    // What others give is taken, and counts for who gave it first.
+    assert!(it.add(&id("q"), other, &some));
+    assert!(it.add(&id("q"), track, &[note("b", track, 1)]), "the other peer is listened to");
+    assert_eq!(it.unplaced(&b), POOLED_OF_ONE + 2);
 }
 
 /// Over what contradicts the intake no certificate could be walked: it has no place, whoever gives it back.
@@ -320,7 +324,7 @@ fn an_offer_of_another_content_has_no_place() {
     let intake = intake(&world, &a, track);
     let mut state = State::new(id("x"));
     let mut it = Pool::default();
-    assert!(it.add(track, &[wrong, intake.clone(), right.clone()]));
+    assert!(it.add(&id("p"), track, &[wrong, intake.clone(), right.clone()]));
     let first = it.next_of(&state, &track).unwrap();
     assert_eq!(first.sid(), intake.sid());
     apply(&mut state, &first);
@@ -328,7 +332,7 @@ fn an_offer_of_another_content_has_no_place() {
     assert_eq!(next.sid(), right.sid(), "the other one commits to something else");
     let mut alone = Pool::default();
     let number = world.letters.len() - 1;
-    assert!(alone.add(track, &[world.letters[number].statement.clone()]));
+    assert!(alone.add(&id("p"), track, &[world.letters[number].statement.clone()]));
     assert!(alone.next_of(&state, &track).is_none());
 }
 
@@ -352,7 +356,7 @@ fn a_reclaim_has_a_place_with_its_act_only() {
         acts.iter().for_each(|act| {
             apply(&mut state, act);
         });
-        assert!(it.add(track, std::slice::from_ref(reclaim)));
+        assert!(it.add(&id("p"), track, std::slice::from_ref(reclaim)));
         it.next_of(&state, &track).map(|s| s.sid())
     };
     assert_eq!(next(&[]), None, "nobody is retired");
@@ -374,9 +378,9 @@ fn a_decision_of_another_hop_has_no_place() {
     }
     let yes = |hop| made("b", 0, 9, Body::Accept(Accept { track, tid, hop: Hop(hop), note: String::new() }));
     let mut it = Pool::default();
-    assert!(it.add(track, &[yes(2)]));
+    assert!(it.add(&id("p"), track, &[yes(2)]));
     assert!(it.next_of(&state, &track).is_none());
-    assert!(it.add(track, &[yes(1)]));
+    assert!(it.add(&id("p"), track, &[yes(1)]));
     assert_eq!(it.next_of(&state, &track).map(|s| s.sid()), Some(yes(1).sid()));
     assert_eq!(it.unplaced(&b), 1);
 }
