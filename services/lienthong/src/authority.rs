@@ -1,5 +1,7 @@
 //! `lienthong authority …`: acts of the directory's authority, signed away from any node and brought to one.
 
+mod before;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -52,7 +54,7 @@ struct RetireArgs {
     /// The directory
     #[arg(long, value_name = "FILE")]
     directory: PathBuf,
-    /// The file to write; it must not exist
+    /// The file to write; it must not exist. Acts about the same agency beside it count: there are four at the most
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -74,7 +76,8 @@ Examples:
       --key keys/tinh.key --directory soc-trang-2024.toml --out xa-dai-an-1.act
   lienthong authority apply xa-dai-an-1.act                       at one node; then look at `lienthong status`
 
-An act cannot be taken back. Switch the agency's node off first: what it does after the act nobody takes.";
+An act cannot be taken back. Switch the agency's node off first: what it does after the act nobody takes.
+Keep all acts in one folder: nodes keep four about one agency, and all nodes must have the same ones.";
 
 /// Runs one command.
 pub(crate) async fn run(args: Args, json: bool) -> anyhow::Result<Outcome> {
@@ -97,6 +100,7 @@ fn retire(args: RetireArgs, json: bool) -> anyhow::Result<Outcome> {
     let key = keys::load(&args.key)?;
     let listed = directory.authority.keys.iter().any(|k| k.id == key.id() && k.public == key.public());
     anyhow::ensure!(listed, "{} is no key of [authority] in {shown}", key.id());
+    let warning = before::warning(&args.agency, &args.out, &directory)?;
     let (agency, successor) = (args.agency.clone(), args.successor.clone());
     let retire = Retire { agency, successor, why: args.why };
     let signed = act::sign(key, directory.authority.id, directory.epoch, WallMs(time::now_ms()), retire);
@@ -106,6 +110,7 @@ fn retire(args: RetireArgs, json: bool) -> anyhow::Result<Outcome> {
         .open(&args.out)
         .with_context(|| format!("make {}", args.out.display()))?;
     file.write_all(&act::to_file(&signed)).and_then(|()| file.sync_all()).context("write the act")?;
+    warning.iter().for_each(|text| eprintln!("{text}"));
     let out = args.out.display().to_string();
     if json {
         let successor = args.successor.map(|s| s.to_string());

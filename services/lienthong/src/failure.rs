@@ -5,10 +5,11 @@ mod advice;
 use std::fmt;
 
 use lienthong_core::reason::Reason;
+use lienthong_node::grpc::{refusal, texts};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetail, StatusExt};
 
-/// A node's "no", or its silence, with everything it said.
+/// A node's "no", or its silence, with everything it said; or ours, where a node would say it.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     code: Code,
@@ -18,9 +19,24 @@ pub(crate) struct Refusal {
     vietnamese: Option<String>,
     english: Option<String>,
     fields: Vec<(String, String)>,
+    /// What to do, in both languages, where the reason alone does not tell.
+    advice: Option<(String, String)>,
 }
 
 impl Refusal {
+    /// What no node is asked for, since it would refuse: why and what to do, each in Vietnamese and English.
+    pub(crate) fn here(reason: Reason, why: (String, String), advice: (String, String)) -> Self {
+        Self {
+            code: refusal::code(reason),
+            message: why.1.clone(),
+            reason: Some(texts::name(reason)),
+            vietnamese: Some(why.0),
+            english: Some(why.1),
+            fields: Vec::new(),
+            advice: Some(advice),
+        }
+    }
+
     /// The number in the reason's name; none when the node gave no reason of ours.
     pub(crate) fn reason(&self) -> Option<Reason> {
         let digits = self.reason.as_deref()?.strip_prefix("LT")?.split('_').next()?;
@@ -37,6 +53,7 @@ impl From<Status> for Refusal {
             vietnamese: None,
             english: None,
             fields: Vec::new(),
+            advice: None,
         };
         for detail in status.get_error_details_vec() {
             match detail {
@@ -77,7 +94,8 @@ impl fmt::Display for Refusal {
         }
         let reason = self.reason.as_deref().unwrap_or("-");
         writeln!(f, "Lý do:     {reason} ({:?})", self.code)?;
-        let (vietnamese, english) = advice::what_to_do(self.reason(), self.code);
+        let known = advice::what_to_do(self.reason(), self.code);
+        let (vietnamese, english) = self.advice.as_ref().map_or(known, |(vi, en)| (vi.as_str(), en.as_str()));
         write!(f, "Nên làm:   {vietnamese}\nWhat to do: {english}")
     }
 }
