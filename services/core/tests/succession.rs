@@ -3,14 +3,14 @@
 mod world;
 
 use lienthong_core::authority::succeed::Succeed;
-use lienthong_core::custody::track::Phase;
+use lienthong_core::custody::track::{Phase, Track};
 use lienthong_core::ids::{AgencyId, Digest, Hop, Sid, TrackId};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
 use lienthong_core::statement::{Accept, Body, Kind, Offer, Statement};
 use std::sync::Arc;
 use world::World;
-use world::gone::{copy, give, hand, merge, phase, rest, restore, spine, submit, world};
+use world::gone::{copy, give, hand, merge, phase, rest, restore, sign, spine, submit, world};
 use world::people::act;
 use world::words::{apply, made};
 
@@ -136,4 +136,32 @@ fn a_succession_moves_whom_it_is_about() {
     assert_eq!(after(&world, &b, &offered), Phase::Gone);
     assert_eq!(after(&world, &c, &offered), Phase::Out);
     assert_eq!(after(&world, &c, &held), Phase::Inbox(tid), "it follows something else");
+}
+
+/// Only its maker may hold a dossier of which nobody has the content: whoever had it of that one had the content with it.
+#[test]
+fn who_has_it_behind_a_succession_has_its_content() {
+    let (mut world, [a, _, _, s], track, _) = succeeded();
+    let fault = |world: &World, who: &AgencyId| {
+        let mut state = world.state(who).clone();
+        assert_eq!(state.check(), Ok(()));
+        let mut known = Track::clone(state.track(&track).unwrap());
+        known.content = None;
+        state.tracks.insert(track, known);
+        state.check().err().map(|violation| (violation.invariant, violation.track))
+    };
+    assert_eq!(fault(&world, &s), None, "the one it succeeded may have told nobody");
+    give(&mut world, track, &s, &a);
+    assert_eq!(fault(&world, &s), Some(("I3", track)), "it offers what it lacks");
+    assert_eq!(fault(&world, &a), Some(("I3", track)), "in the inbox");
+    sign(&mut world, track, &a);
+    assert_eq!(fault(&world, &a), Some(("I3", track)));
+    world.deliver_all().unwrap();
+    // S is retired itself, and it was A that had given it to S.
+    hand(&mut world, track, &a, &s);
+    world.die(&s);
+    merge(&mut world, &s, &a, &a);
+    rest(&mut world, 60);
+    assert_eq!(phase(&world, &a, track), Some(Phase::Held));
+    assert_eq!(fault(&world, &a), Some(("I3", track)), "it had the content");
 }

@@ -33,10 +33,10 @@ impl State {
         // Who came back from an old copy has the contents that somebody else had.
         let has_bytes =
             track.commitment.is_none() || track.content.is_some() || self.incarnation > Incarnation(0);
-        // Nor has a successor more than what the retired one had told others.
-        let has_bytes = has_bytes || track.entries.iter().any(|e| e.kind == Kind::Succeed);
         match track.phase {
-            Phase::Held => expect(has_bytes, "I3", "held without content", id)?,
+            Phase::Held => {
+                expect(has_bytes || self.may_lack_content(track), "I3", "held without content", id)?
+            }
             Phase::Offered(tid) => {
                 expect(has_bytes, "I3", "offered without content", id)?;
                 let waits = track.transfers.get(&tid).is_some_and(|t| self.waits_for_decision(t));
@@ -58,6 +58,14 @@ impl State {
         };
         expect(!holds || standing.open == open, "I10", "the spine and the phase tell two offers", id)?;
         track.transfers.iter().try_for_each(|(tid, t)| self.check_transfer(id, track, tid, t))
+    }
+
+    /// A successor has no more than what the retired one had told others, unless it took the track in or accepted it at some time;
+    /// and what it lacks it hands to nobody.
+    fn may_lack_content(&self, track: &Track) -> bool {
+        let made =
+            |kinds: &[Kind]| track.entries.iter().any(|e| e.maker == self.me && kinds.contains(&e.kind));
+        made(&[Kind::Succeed]) && !made(&[Kind::Intake, Kind::Accept])
     }
 
     fn waits_for_decision(&self, transfer: &Transfer) -> bool {
