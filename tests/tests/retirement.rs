@@ -231,6 +231,10 @@ async fn what_a_merged_agency_held_is_its_successors() {
     let listed = c.list().await.unwrap();
     assert!(held.iter().all(|id| listed.iter().any(|d| d.id == *id && d.phase() == v1::Phase::Held)));
     assert_eq!(c.get(&in_inbox).await.unwrap().phase(), v1::Phase::Inbox);
+    let told = everybody_knows(&mut province, "c", "b").await;
+    assert_eq!((told.left, told.undecided_at, told.past_lost), (1, vec!["c".to_owned()], Vec::new()));
+    let said = well(&["status", "--node", &province.node("c").url()]);
+    assert!(said.contains("in the inbox of"), "{said}");
     c.accept("by-c-1", &in_inbox).await.unwrap();
     assert_eq!(c.get(&gone_on).await.unwrap().phase(), v1::Phase::Held);
 

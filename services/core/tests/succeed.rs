@@ -3,6 +3,7 @@
 
 mod world;
 
+use lienthong_core::authority::collecting::Remains;
 use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::custody::spine::{Break, Walk};
 use lienthong_core::custody::track::Phase;
@@ -12,6 +13,7 @@ use lienthong_core::reason::Reason;
 use lienthong_core::recovery::{Given, Left, Word};
 use lienthong_core::statement::{Body, Kind, RefusalCause, Statement};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use world::gone::{
     copy, give, hand, intercept, kept, merge, phase, rest, restore, retire, sign, spine, submit, world,
@@ -80,6 +82,10 @@ fn what_lies_in_an_inbox_is_left_to_whoever_has_it() {
     rest(&mut world, 100);
     let tid = world.transfer_to(track, &c).unwrap();
     assert_eq!((phase(&world, &c, track), kept(&world, &s, Kind::Succeed)), (Some(Phase::Inbox(tid)), 0));
+    let (state, collecting) = (world.state(&s), world.at(&s).node.as_ref().unwrap().collecting());
+    let at_c = BTreeSet::from([c.clone()]);
+    let remains = collecting.remains(state, &track, state.track(&track).unwrap());
+    assert_eq!(remains, Some(Remains::Undecided(&at_c)), "people are told");
     let refused = world.ask(&c, act("refuses", track, tid).unwrap()).unwrap();
     assert_eq!(refused, Err(Reason::AgencyRetired));
     sign(&mut world, track, &c);
@@ -394,7 +400,14 @@ fn a_part_of_the_past_that_is_lost_is_doubt() {
         merge(&mut world, &b, &s, &s);
         rest(&mut world, 30);
         assert_eq!(kept(&world, &s, Kind::Succeed), 0, "{origin}");
-        assert_eq!(world.state(&s).track(&track).unwrap().custodian(), &b);
+        let known = world.state(&s).track(&track).unwrap();
+        assert_eq!(known.custodian(), &b);
+        let collecting = world.at(&s).node.as_ref().unwrap().collecting();
+        assert_eq!(
+            collecting.remains(world.state(&s), &track, known),
+            Some(Remains::PastLost),
+            "people are told"
+        );
     }
 }
 

@@ -171,7 +171,28 @@ pub(crate) fn print(retired: &[RetiredAgency]) {
         if one.left > 0 {
             lines(&[("Hồ sơ chưa tiếp nhận / dossiers left", one.left.to_string())]);
         }
+        for (what, which, advice) in left(one) {
+            lines(&[(what, which), ("Việc cần làm / to do", advice.to_owned())]);
+        }
     }
+}
+
+/// What is left though everybody has answered: which, and who must do what.
+fn left(one: &RetiredAgency) -> Vec<(&'static str, String, &'static str)> {
+    let told = [
+        (
+            "Chờ ký nhận ở / in the inbox of",
+            &one.undecided_at,
+            "nơi đó ký nhận, rồi chuyển cho nơi kế thừa nếu cần / they sign for it, and may hand it to the successor then",
+        ),
+        (
+            "Mất một phần quá trình / a part of the past is lost",
+            &one.past_lost,
+            "nơi kế thừa nhập lại từ giấy, ghi mã cũ / the successor takes it in again from the papers, and notes the old code",
+        ),
+    ];
+    let some_left = told.into_iter().filter(|(_, which, _)| !which.is_empty());
+    some_left.map(|(what, which, advice)| (what, some(which), advice)).collect()
 }
 
 /// The first of them: of a whole province the rest would push everything else off the screen.
@@ -183,4 +204,22 @@ fn some(peers: &[String]) -> String {
 
 fn agency(text: &str) -> Result<AgencyId, String> {
     AgencyId::parse(text).ok_or_else(|| "an agency's id is 1 to 40 of a-z 0-9 -".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_says_who_must_do_what() {
+        let codes: Vec<String> = (0..12).map(|n| format!("000.00.01.H51-240115-{n:04}")).collect();
+        let one = RetiredAgency { past_lost: codes.clone(), left: 12, ..RetiredAgency::default() };
+        let told = left(&one);
+        let [(what, which, advice)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(what.contains("the past is lost") && advice.contains("from the papers"), "{told:?}");
+        assert!(which.contains(&codes[9]) && !which.contains(&codes[10]) && which.ends_with('…'), "{which}");
+        let one = RetiredAgency { undecided_at: vec!["xa-a".to_owned()], ..one };
+        assert!(left(&one)[0].1 == "xa-a" && left(&one)[0].2.contains("they sign for it"));
+        assert!(left(&RetiredAgency::default()).is_empty());
+    }
 }

@@ -23,6 +23,15 @@ const PAUSE_MAX_MS: u64 = 60_000;
 /// twice as long as the one before, so that a peer which answers differently each time costs a question a minute, and no more.
 const AT_ONCE: u32 = 2;
 
+/// Why a track is left, when everybody has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains<'c> {
+    /// It lies in the inbox of these, who may still sign for it.
+    Undecided(&'c BTreeSet<AgencyId>),
+    /// A part of its past is lost with everybody: nobody can go on with it.
+    PastLost,
+}
+
 /// Progress of a successor.
 #[derive(Clone, Debug, Default)]
 pub struct Collecting {
@@ -289,6 +298,15 @@ impl Collecting {
     /// Whether something of a track came to light that has no place, and may have had one: it is left alone.
     pub fn doubts(&self, state: &State, track: &TrackId) -> bool {
         self.pool.makers(track).any(|maker| state.may_have_lost(maker))
+    }
+
+    /// Why a track of one that is retired is left; none before everybody has answered.
+    pub fn remains(&self, state: &State, id: &TrackId, track: &Track) -> Option<Remains<'_>> {
+        self.concluded.as_ref()?;
+        match self.undecided.get(id).filter(|inboxes| !inboxes.is_empty()) {
+            Some(inboxes) => Some(Remains::Undecided(inboxes)),
+            None => (self.doubts(state, id) || state.past_lost(track)).then_some(Remains::PastLost),
+        }
     }
 
     /// Who has not answered, for people to see who is waited for.

@@ -74,13 +74,15 @@ impl State {
         gone || self.memory.highest(maker) > Incarnation(0)
     }
 
+    /// Whether something of a track is known here that has no place, because a part of its past is lost everywhere.
+    pub fn past_lost(&self, track: &Track) -> bool {
+        track.floating().any(|entry| self.may_have_lost(&entry.maker))
+    }
+
     /// The statement by which this agency takes a track over; `None` where it may not, or not any more. `undecided` tells
     /// whether the track lies in somebody's inbox.
     pub fn succeed(&self, id: TrackId, undecided: bool) -> Option<Succeed> {
-        let track = self.track(&id).filter(|t| t.returned.is_none())?;
-        if track.floating().any(|entry| self.may_have_lost(&entry.maker)) {
-            return None; // a part of its past is lost everywhere
-        }
+        let track = self.track(&id).filter(|t| t.returned.is_none() && !self.past_lost(t))?;
         let standing = track.standing();
         let (act, named) = self.memory.acts.standing(standing.holder)?;
         let free = match track.phase {

@@ -5,6 +5,9 @@ use super::parse::Parsed;
 use super::refusal::Refusal;
 use crate::engine::Hosts;
 use lienthong_core::authority::Act;
+use lienthong_core::authority::collecting::{Collecting, Remains};
+use lienthong_core::custody::state::State;
+use lienthong_core::custody::track::Phase;
 use lienthong_core::ids::{AgencyId, Sid};
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
@@ -14,6 +17,9 @@ use lienthong_wire::act::from_file;
 use lienthong_wire::directory::DirectoryFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Codes of dossiers in one answer: people look at each of them, and there are hardly ever any.
+const CODES_SHOWN: usize = 20;
 
 /// Verifies an act and brings it to every agency of this node.
 pub(super) async fn apply(ops: &Ops, r: v1::ApplyActRequest) -> Parsed<v1::ApplyActResponse> {
@@ -61,8 +67,7 @@ fn of(hosts: &Hosts, directory: &DirectoryFile) -> Vec<v1::RetiredAgency> {
             if act.successor.as_ref() == Some(host) {
                 let collecting = node.node.collecting();
                 shown.unanswered = collecting.waits_for().map(ToString::to_string).collect();
-                let estate = BTreeSet::from([act.agency.clone()]);
-                shown.left = node.node.state().held_by(&estate).count() as u64;
+                left(shown, node.node.state(), collecting, &BTreeSet::from([act.agency.clone()]));
             }
         }
     }
@@ -72,6 +77,27 @@ fn of(hosts: &Hosts, directory: &DirectoryFile) -> Vec<v1::RetiredAgency> {
         shown.unheard.dedup();
     }
     retired
+}
+
+/// What is left of what a retired agency held, and why.
+fn left(shown: &mut v1::RetiredAgency, state: &State, collecting: &Collecting, estate: &BTreeSet<AgencyId>) {
+    let mut undecided_at = BTreeSet::new();
+    shown.left = 0;
+    for (id, track) in state.held_by(estate) {
+        shown.left += 1;
+        if matches!(track.phase, Phase::Inbox(_)) {
+            undecided_at.insert(state.me.to_string());
+            continue;
+        }
+        match collecting.remains(state, &id, track) {
+            Some(Remains::Undecided(inboxes)) => undecided_at.extend(inboxes.iter().map(ToString::to_string)),
+            Some(Remains::PastLost) if shown.past_lost.len() < CODES_SHOWN => {
+                shown.past_lost.push(track.code.to_string());
+            }
+            Some(Remains::PastLost) | None => {}
+        }
+    }
+    shown.undecided_at = undecided_at.into_iter().collect();
 }
 
 fn shape(sid: &Sid, act: &Act, directory: &DirectoryFile) -> v1::RetiredAgency {
@@ -84,5 +110,7 @@ fn shape(sid: &Sid, act: &Act, directory: &DirectoryFile) -> v1::RetiredAgency {
         unheard: Vec::new(),
         unanswered: Vec::new(),
         left: 0,
+        past_lost: Vec::new(),
+        undecided_at: Vec::new(),
     }
 }
