@@ -1,11 +1,12 @@
 //! What a recovering node waits for, asks and counts (`core::recovery::asking`), taken by itself.
 
 use crate::world::codec::commit;
-use crate::world::gone::{give, rest, retire, spine, submit, world};
+use crate::world::gone::{give, hand, merge, rest, retire, spine, submit, world};
 use crate::world::people::offer;
 use crate::world::words::{apply, made};
 use crate::world::{World, id};
 use lienthong_core::authority::Acts;
+use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest, Hop, Instant, TrackId};
 use lienthong_core::recovery::asking::{Asking, Progress, ToSay};
@@ -362,6 +363,41 @@ fn a_reclaim_has_a_place_with_its_act_only() {
     assert_eq!(next(&[]), None, "nobody is retired");
     assert_eq!(next(&[&of_c]), None, "somebody else is");
     assert_eq!(next(&[act, &of_c]), Some(reclaim.sid()));
+}
+
+/// A SUCCEED has its place only behind an act that retires the holder and names its maker, with the hop that the spine has.
+#[test]
+fn a_succession_has_a_place_with_its_act_only() {
+    let (mut world, [a, b, c]) = world(["a", "b", "c"]);
+    let track = submit(&mut world, &a);
+    hand(&mut world, track, &a, &b);
+    world.die(&b);
+    merge(&mut world, &b, &c, &a);
+    rest(&mut world, 20);
+    let spine = spine(&world, &a, track);
+    let [intake, right, offer, accept, succeed] = spine.as_slice() else { panic!("{spine:?}") };
+    let Body::Succeed(body) = succeed.body.clone() else { panic!("{succeed:?}") };
+    let next = |act: &Arc<Statement>, maker: &str, hop: u32| {
+        let (mut state, mut it) = (State::new(id("x")), Pool::default());
+        [intake, act, offer, accept].iter().for_each(|s| {
+            apply(&mut state, s);
+        });
+        let body = Succeed { act: act.sid(), hop: Hop(hop), ..body.clone() };
+        assert!(it.add(&id("p"), track, &[made(maker, 0, 9, Body::Succeed(body))]));
+        it.next_of(&state, &track).is_some()
+    };
+    assert!(next(right, "c", 1));
+    assert!(!next(right, "a", 1), "it names another");
+    assert!(!next(right, "c", 2));
+    assert!(!next(&world.act(&a, Some(c.clone()), 1), "c", 1), "another is retired");
+    assert!(!next(&world.act(&b, None, 1), "c", 1), "it names nobody");
+    // And nothing has, where no act is known.
+    let (mut state, mut it) = (State::new(id("x")), Pool::default());
+    [intake, offer, accept].iter().for_each(|s| {
+        apply(&mut state, s);
+    });
+    assert!(it.add(&id("p"), track, std::slice::from_ref(succeed)));
+    assert!(it.next_of(&state, &track).is_none());
 }
 
 /// Nor has a decision that names another hop than its offer.
