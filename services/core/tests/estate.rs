@@ -245,3 +245,24 @@ fn what_comes_to_light_late_is_asked_about_too() {
     assert_eq!((phase(&world, &c, track), kept(&world, &s, Kind::Succeed)), (Some(Phase::Held), 0));
     world.check().unwrap();
 }
+
+/// S knows the dossier from a recall that came before its offer, and has no content of it; C, who had it before, has.
+#[test]
+fn a_content_comes_from_whoever_has_it() {
+    let (mut world, [a, b, c, s]) = world(["a", "b", "c", "s"]);
+    let track = submit(&mut world, &b);
+    hand(&mut world, track, &b, &c);
+    hand(&mut world, track, &c, &b);
+    world.ask(&b, offer(track, s.clone())).unwrap().unwrap();
+    world.ask(&b, act("recalls", track, track).unwrap()).unwrap().unwrap();
+    let recalled = intercept(&mut world, "cancel b to s");
+    world.deliver(recalled).unwrap().unwrap();
+    world.pending.clear();
+    assert!(world.state(&s).track(&track).unwrap().content.is_none());
+    world.die(&b);
+    merge(&mut world, &b, &s, &a);
+    rest(&mut world, 30);
+    let known = world.state(&s).track(&track).unwrap();
+    assert!(known.phase == Phase::Held && known.content.is_some(), "{known:?}");
+    hand(&mut world, track, &s, &a);
+}
