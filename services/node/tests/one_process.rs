@@ -106,7 +106,54 @@ async fn lists_begin_with_what_came_first_and_go_on_page_by_page() {
     for id in [&ids[5], &ids[1], &ids[3]] {
         offer(&mut client, "xa", "huyen", id).await;
     }
-    let list = async |agency: &str, phases: &[v1::Phase]| {
+    let lists = Lists { ids: &ids };
+    let of = async |agency, phases: &[v1::Phase]| lists.of(&client, agency, phases).await;
+    assert_eq!(of("xa", &[]).await, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(of("xa", &[v1::Phase::Offered]).await, [1, 3, 5]);
+    assert_eq!(of("xa", &[v1::Phase::Offered, v1::Phase::Held]).await, [0, 2, 4, 6, 1, 3, 5]);
+    assert_eq!(of("huyen", &[v1::Phase::Inbox]).await, [5, 1, 3], "in the order in which they came in there");
+    let mut officer = client.clone();
+    accept(&mut officer, "huyen", &ids[1]).await;
+    let (first, resolution) = (dossier(&ids[1]), v1::Resolution::Resolved as i32);
+    let act = |key| act("huyen", key);
+    let complete = v1::CompleteDossierRequest {
+        act: act("complete"),
+        dossier: first.clone(),
+        resolution,
+        ..Default::default()
+    };
+    officer.complete_dossier(complete).await.unwrap();
+    let channel = v1::Channel::Counter as i32;
+    let back = v1::ReturnResultRequest { act: act("return"), dossier: first, channel, ..Default::default() };
+    officer.return_result(back).await.unwrap();
+    // Of the one that has decided everything: what the other hears of it is under way.
+    let everything = async |client: &DossierServiceClient<Channel>| {
+        let mut all = vec![lists.of(client, "huyen", &[]).await];
+        for phase in [v1::Phase::Held, v1::Phase::Offered, v1::Phase::Inbox, v1::Phase::Closed] {
+            all.push(lists.of(client, "huyen", &[phase]).await);
+        }
+        all
+    };
+    let expected = [vec![5, 1, 3], vec![], vec![], vec![5, 3], vec![1]];
+    assert_eq!(everything(&client).await, expected);
+    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+    let (node, client) = fixture.start().await;
+    assert_eq!(everything(&client).await, expected, "started again, the lists are the same");
+    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+}
+
+/// Lists by pages of two, as places in `ids`.
+struct Lists<'a> {
+    ids: &'a [String],
+}
+
+impl Lists<'_> {
+    async fn of(
+        &self,
+        client: &DossierServiceClient<Channel>,
+        agency: &str,
+        phases: &[v1::Phase],
+    ) -> Vec<usize> {
         let phases = phases.iter().map(|phase| *phase as i32).collect();
         let mut request =
             v1::ListDossiersRequest { agency: agency.into(), page_size: 2, phases, ..Default::default() };
@@ -114,22 +161,14 @@ async fn lists_begin_with_what_came_first_and_go_on_page_by_page() {
         loop {
             let page = client.list_dossiers(request.clone()).await.unwrap().into_inner();
             assert!(page.dossiers.len() <= 2);
-            listed.extend(page.dossiers.into_iter().map(|d| ids.iter().position(|id| *id == d.id).unwrap()));
+            let place = |d: v1::Dossier| self.ids.iter().position(|id| *id == d.id).unwrap();
+            listed.extend(page.dossiers.into_iter().map(place));
             if page.next_page_token.is_empty() {
                 return listed;
             }
             request.page_token = page.next_page_token;
         }
-    };
-    assert_eq!(list("xa", &[]).await, [0, 1, 2, 3, 4, 5, 6]);
-    assert_eq!(list("xa", &[v1::Phase::Offered]).await, [1, 3, 5]);
-    assert_eq!(list("xa", &[v1::Phase::Offered, v1::Phase::Held]).await, [0, 2, 4, 6, 1, 3, 5]);
-    assert_eq!(
-        list("huyen", &[v1::Phase::Inbox]).await,
-        [5, 1, 3],
-        "in the order in which they came in there"
-    );
-    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+    }
 }
 
 /// What waits together may be far more than one commit of the ledger takes.
