@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Fixture, accept, act, dossier, get, offer, submit};
+use lienthong_proto::acts::{Act, Acts};
 use lienthong_proto::v1;
 use lienthong_proto::v1::dossier_service_client::DossierServiceClient;
 use lienthong_proto::v1::node_service_client::NodeServiceClient;
@@ -169,6 +170,37 @@ impl Lists<'_> {
             request.page_token = page.next_page_token;
         }
     }
+}
+
+/// A batch over one call takes half of the loop's room at most, whatever its acts ask of the loop before they are done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_leaves_room_for_an_officer() {
+    let mut fixture = Fixture::new(&["xa", "huyen"]);
+    fixture.config.limits.commands_waiting = 8;
+    let (node, mut client) = fixture.start().await;
+    let mut ids = Vec::new();
+    for n in 0..100 {
+        let id = submit(&mut client, &format!("k{n}")).await.dossier_id;
+        offer(&mut client, "xa", "huyen", &id).await;
+        ids.push(id);
+    }
+    let call = std::sync::Arc::new(Acts::open(&mut client).await.unwrap());
+    let mut batch = tokio::task::JoinSet::new();
+    for id in ids {
+        let call = call.clone();
+        // Which offer it is about the loop is asked first.
+        let key = format!("a-{}", &id[..32]);
+        let accept =
+            v1::AcceptHandOffRequest { act: act("huyen", &key), dossier: dossier(&id), ..Default::default() };
+        batch.spawn(async move { call.perform(Act::Accept(accept)).await });
+    }
+    for n in 0..20 {
+        submit(&mut client, &format!("officer-{n}")).await;
+    }
+    while let Some(done) = batch.join_next().await {
+        done.unwrap().unwrap();
+    }
+    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
 }
 
 /// What waits together may be far more than one commit of the ledger takes.

@@ -6,7 +6,8 @@ use super::release::{Release, Released};
 use lienthong_core::ids::AgencyId;
 use lienthong_core::node::Input;
 use lienthong_core::reason::Reason;
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 type ReleaseReply = oneshot::Sender<Result<Released, Reason>>;
@@ -16,11 +17,26 @@ type ReleaseReply = oneshot::Sender<Result<Released, Reason>>;
 pub struct Handle {
     events: mpsc::Sender<Event>,
     stopping: CancellationToken,
+    /// Turns for half of what may wait.
+    turns: Arc<Semaphore>,
+    takes_turns: bool,
 }
 
 impl Handle {
     pub(crate) fn new(events: mpsc::Sender<Event>, stopping: CancellationToken) -> Self {
-        Self { events, stopping }
+        let turns = Arc::new(Semaphore::new(events.max_capacity().div_ceil(2)));
+        Self { events, stopping, turns, takes_turns: false }
+    }
+
+    /// A way in for those who come by the thousand: each waits for a turn, and has it until it is answered. All of them
+    /// together leave half of the room to whoever calls for a single act.
+    pub(crate) fn in_turn(&self) -> Self {
+        Self { takes_turns: true, ..self.clone() }
+    }
+
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // They are never closed.
+        if self.takes_turns { self.turns.acquire().await.ok() } else { None }
     }
 
     /// Why an answer did not come: the node ends in order, or it could not write.
@@ -35,6 +51,7 @@ impl Handle {
     /// The core's rejection, or one of 5xx when the node could not take it.
     pub async fn input(&self, agency: AgencyId, input: Input) -> Result<Done, Reason> {
         let (reply, answer) = oneshot::channel();
+        let _turn = self.turn().await;
         self.send(Event::Input { agency, input: Box::new(input), waiter: None, reply })?;
         answer.await.map_err(|_| self.cut_off())?
     }
@@ -63,6 +80,7 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let (reached, at_level) = oneshot::channel();
         let waiter = Some(Waiter { level, reached });
+        let _turn = self.turn().await;
         self.send(Event::Input { agency, input: Box::new(input), waiter, reply })?;
         let done = answer.await.map_err(|_| self.cut_off())??;
         Ok((done, at_level))
@@ -90,6 +108,7 @@ impl Handle {
         look: impl FnOnce(&Hosts) -> T + Send + 'static,
     ) -> Result<T, Reason> {
         let (reply, answer) = oneshot::channel();
+        let _turn = self.turn().await;
         self.send(Event::Look(Box::new(move |hosts| {
             let seen = look(hosts);
             Box::new(move || drop(reply.send(seen)))

@@ -201,8 +201,11 @@ impl Dispatcher {
     }
 
     fn envelope(&self, dispatch: &Dispatch, from: ReadFrom) -> Result<Vec<u8>, ReadError> {
-        let read = |index| match from {
-            ReadFrom::Memory => self.records.recent(&dispatch.from, index),
+        let read = |index: LedgerIndex| match from {
+            ReadFrom::Memory => {
+                let recent = self.records.recent.get(&dispatch.from, index.0);
+                recent.ok_or_else(|| ReadError::NoPlace { agency: dispatch.from.clone(), index })
+            }
             ReadFrom::Disk => self.read_in_time(&dispatch.from, index),
         };
         let record = read(dispatch.statement)?;

@@ -209,25 +209,13 @@ impl Queuer {
             mark = more.mark;
         }
         self.queues.secure_room().inspect_err(|_| self.pressure.look()).map_err(behind)?;
-        self.apply_in_parts(changes, mark).map_err(behind)?;
+        apply_in_parts(&self.queues, changes, mark, std::thread::yield_now).map_err(behind)?;
         self.reached.send_replace(mark);
         if flushed.elapsed() >= FLUSH_EVERY {
             self.queues.flush().map_err(behind)?;
             *flushed = Instant::now();
         }
         Ok(())
-    }
-
-    /// Until the last part the mark stays where it was: rows beyond it are put once more when it ends here.
-    fn apply_in_parts(&self, changes: Vec<Change>, mark: Position) -> Result<(), QueuesError> {
-        let so_far = self.queues.mark();
-        let mut parts = in_parts(changes, if so_far.is_some() { PART } else { usize::MAX });
-        let last = parts.pop().unwrap_or_default();
-        for part in parts {
-            self.queues.apply(so_far.unwrap_or(mark), part)?;
-            std::thread::yield_now();
-        }
-        self.queues.apply(mark, last)
     }
 
     /// Brings the rows level with the ledger. What is written to it meanwhile comes as rows, in order.
@@ -265,10 +253,56 @@ impl Queuer {
     }
 }
 
+/// Others have their turn between two parts. Until the last one the mark stays where it was: rows beyond it are put once more
+/// when it ends here.
+fn apply_in_parts(
+    queues: &Queues,
+    changes: Vec<Change>,
+    mark: Position,
+    turn: impl Fn(),
+) -> Result<(), QueuesError> {
+    let so_far = queues.mark();
+    let mut parts = in_parts(changes, if so_far.is_some() { PART } else { usize::MAX });
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        queues.apply(so_far.unwrap_or(mark), part)?;
+        turn();
+    }
+    queues.apply(mark, last)
+}
+
 fn behind(error: QueuesError) -> Behind {
     tracing::error!(%error, "the queues cannot be written: lists are refused until they can, the ledger goes on");
     match error {
         QueuesError::NoRoom(_) => Behind::NoRoom,
         _ => Behind::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lienthong_store::Config;
+    use lienthong_store::queues::Table;
+    use std::cell::Cell;
+
+    /// Whoever ends between two parts must find the mark where it was, or the rest is never written.
+    #[test]
+    fn the_mark_moves_with_the_last_part_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let queues = Queues::open(&Config::new(dir.path())).expect("opened").0;
+        let at = |commit| Position { segment: 1, commit, record: 64 };
+        let rows = |from: u32| {
+            (from..from + 200).map(|n| Change::New(Table::Inbox, n.to_be_bytes().to_vec(), vec![1])).collect()
+        };
+        apply_in_parts(&queues, rows(0), at(4_096), || panic!("the first rows have no mark yet"))
+            .expect("applied");
+        let turns = Cell::new(0);
+        let turn = || {
+            turns.set(turns.get() + 1);
+            assert_eq!(queues.mark(), Some(at(4_096)));
+        };
+        apply_in_parts(&queues, rows(200), at(8_192), turn).expect("applied");
+        assert_eq!((turns.get(), queues.mark(), queues.rows()), (200 / PART, Some(at(8_192)), 400));
     }
 }

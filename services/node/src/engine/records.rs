@@ -50,26 +50,13 @@ impl Records {
         agency: &AgencyId,
         index: LedgerIndex,
     ) -> Result<Arc<StatementRecord>, ReadError> {
-        if let Ok(recent) = self.recent(agency, index) {
+        if let Some(recent) = self.recent.get(agency, index.0) {
             return Ok(recent);
         }
         match self.record(agency, index)? {
             Record::Statement(record) => Ok(Arc::new(record)),
             _ => Err(RecordError::UnknownFact.into()),
         }
-    }
-
-    /// A statement with its content, from memory: it waits for nothing, and is [`ReadError::NoPlace`] when it is not there.
-    ///
-    /// # Errors
-    /// [`ReadError::NoPlace`].
-    pub(crate) fn recent(
-        &self,
-        agency: &AgencyId,
-        index: LedgerIndex,
-    ) -> Result<Arc<StatementRecord>, ReadError> {
-        let recent = self.recent.get(agency, index.0);
-        recent.ok_or_else(|| ReadError::NoPlace { agency: agency.clone(), index })
     }
 
     /// Any record.

@@ -16,7 +16,7 @@ use lienthong_proto::v1;
 use lienthong_runtime::trace;
 use lienthong_wire::directory::DirectoryFile;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Shared by all calls.
@@ -28,11 +28,6 @@ pub(crate) struct Desk {
     pub(crate) directory: Arc<DirectoryFile>,
     pub(crate) directory_toml: Arc<str>,
     pub(crate) watchers: Arc<Semaphore>,
-    /// Turns at the loop of acts that come by the thousand: they wait for one, so that whoever calls for a single act
-    /// always finds room.
-    pub(crate) turns: Arc<Semaphore>,
-    /// Whether acts take such turns.
-    pub(crate) in_turn: bool,
     pub(crate) stop: CancellationToken,
 }
 
@@ -154,18 +149,12 @@ impl Desk {
 
     /// The same desk for acts that wait for their turn.
     pub(crate) fn in_turn(&self) -> Self {
-        Self { in_turn: true, ..self.clone() }
-    }
-
-    /// Held until the act is durable.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        if self.in_turn { self.turns.acquire().await.ok() } else { None }
+        Self { handle: self.handle.in_turn(), ..self.clone() }
     }
 
     /// Carries out a command; the answer is durable.
     pub(crate) async fn command(&self, acting: Acting, call: CommandRef, act: Act) -> Parsed<v1::Done> {
         let (agency, input) = input(acting, call, act);
-        let _turn = self.turn().await;
         Ok(done(&self.handle.input(agency, input).await?))
     }
 
@@ -178,15 +167,9 @@ impl Desk {
         level: Level,
     ) -> Parsed<(v1::Done, oneshot::Receiver<Level>)> {
         let (agency, input) = input(acting, call, act);
-        let _turn = self.turn().await;
         let (answer, reached) = self.handle.input_until(agency, input, level).await?;
         Ok((done(&answer), reached))
     }
-}
-
-/// Turns for a loop that takes so many acts at once: half of them.
-pub(crate) fn turns(commands_waiting: usize) -> Semaphore {
-    Semaphore::new(commands_waiting.div_ceil(2))
 }
 
 fn input(acting: Acting, call: CommandRef, act: Act) -> (AgencyId, Input) {

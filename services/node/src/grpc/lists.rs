@@ -99,19 +99,22 @@ impl Query {
     ) -> Parsed<Option<Vec<(u64, Option<v1::Dossier>)>>> {
         let (phase, limit) = (self.phases.get(n).copied(), budget.min(self.size));
         // Open ones are listed by phase; of the others the queues tell which there are, off the loop.
-        let ids = match phase {
-            Some(phase) if phase != v1::Phase::Closed => Err(phase),
-            _ => {
-                let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
-                let all = move || rows::dossiers_after(&queues, &agency, after, limit);
-                let all = tokio::task::spawn_blocking(all).await.map_err(|_| Reason::ShuttingDown)?;
-                Ok(all.map_err(|error| broken(&error))?)
-            }
+        let open = phase.filter(|phase| *phase != v1::Phase::Closed);
+        let all = if open.is_some() {
+            Vec::new()
+        } else {
+            let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
+            let all = move || rows::dossiers_after(&queues, &agency, after, limit);
+            let all = tokio::task::spawn_blocking(all).await.map_err(|_| Reason::ShuttingDown)?;
+            all.map_err(|error| broken(&error))?
         };
         let (agency, procedure) = (self.agency.clone(), self.procedure.clone());
         let shown = desk.look_at_hosts(move |hosts| {
             let host = hosts.get(&agency)?;
-            let ids = ids.unwrap_or_else(|phase| host.phases.after(phase, after).take(limit).collect());
+            let ids = match open {
+                Some(phase) => host.phases.after(phase, after).take(limit).collect(),
+                None => all,
+            };
             let shown = |(number, id)| (number, shown(host.node.state(), &id, phase, &procedure));
             Some(ids.into_iter().map(shown).collect::<Vec<_>>())
         });
