@@ -138,9 +138,14 @@ async fn lists_begin_with_what_came_first_and_go_on_page_by_page() {
     let expected = [vec![5, 1, 3], vec![], vec![], vec![5, 3], vec![1]];
     assert_eq!(everything(&client).await, expected);
     assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
-    let (node, client) = fixture.start().await;
-    assert_eq!(everything(&client).await, expected, "started again, the lists are the same");
-    assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+    for queues in ["there", "gone"] {
+        if queues == "gone" {
+            std::fs::remove_dir_all(fixture.path().join("data/queues")).unwrap();
+        }
+        let (node, client) = fixture.start().await;
+        assert_eq!(everything(&client).await, expected, "started again, the queues {queues}");
+        assert!(node.shutdown(std::future::pending::<()>()).await.is_clean());
+    }
 }
 
 /// Lists by pages of two, as places in `ids`.
