@@ -22,7 +22,7 @@ const TURNS: usize = 3;
 /// The first start of a large ledger fills the queues with ten rows for each dossier.
 const FILLING: Duration = Duration::from_secs(3_600);
 /// Records after which a node that starts without a snapshot takes one.
-const SNAPSHOT_DUE: u64 = 20_000;
+const SNAPSHOT_DUE: u64 = 100_000;
 
 /// What a node does with the ledger it has.
 struct Measured {

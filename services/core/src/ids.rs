@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::cmp::Ordering;
 use core::fmt;
 
 /// An agency's stable id: 1–40 of `a–z`, `0–9` and `-`. It names NATS subjects and streams,
@@ -43,8 +44,15 @@ impl fmt::Display for AgencyId {
 }
 
 /// A SHA-256 value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
+
+/// A key that is a hash, or begins with one: keys lie about evenly between zero and the highest, so that where one is in a
+/// sorted list can be guessed. Whatever orders the keys orders this too.
+pub trait Spread: Ord {
+    /// The first 64 bits of the hash.
+    fn spread(&self) -> u64;
+}
 
 impl Digest {
     /// All zero: the predecessor of the first record of a ledger.
@@ -67,6 +75,27 @@ impl Digest {
     /// The first 8 hexadecimal digits, for people.
     pub fn short(&self) -> String {
         alloc::format!("{self}")[..8].into()
+    }
+}
+
+impl Spread for Digest {
+    fn spread(&self) -> u64 {
+        let [first, ..] = self.0.as_chunks().0 else { return 0 };
+        u64::from_be_bytes(*first)
+    }
+}
+
+impl Ord for Digest {
+    /// As bytes. Nearly always the first eight tell, and as a number they are compared without a call: comparing digests was
+    /// a tenth of the processor time of a hand-off.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.spread().cmp(&other.spread()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Digest {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod durable;
 pub mod ids;
 pub mod limits;
 pub mod node;
+pub mod pages;
 pub mod reason;
 pub mod record;
 pub mod recovery;

@@ -240,8 +240,8 @@ fn spawn_engine(
     let records = &booted.records;
     let sent = spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched);
     on_the_side(tasks, "disk watch", pressure::watch(pressure.clone()));
-    let snapshots =
-        Taker::new(config.store.snapshot_every_records, booted.replayed, handle.clone(), pressure.clone());
+    let since = (booted.replayed, booted.unverified_before.is_none().then_some(0));
+    let snapshots = Taker::new(config.store.snapshot_every_records, since, handle.clone(), pressure.clone());
     let left = Left::new(config.link.mailbox_bytes);
     let engine = Engine {
         hosts: booted.hosts,

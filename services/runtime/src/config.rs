@@ -238,7 +238,7 @@ impl Default for StoreSection {
         Self {
             segment_bytes: 64 << 20,
             queue_cache_bytes: 64 << 20,
-            snapshot_every_records: 20_000,
+            snapshot_every_records: 100_000,
             disk_limit_bytes: 0,
             disk_reserve_bytes: 256 << 20,
         }

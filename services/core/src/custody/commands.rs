@@ -2,7 +2,7 @@
 //! the key is there as a hash of it, and the statement that was made is found in its track.
 
 use super::table::Table;
-use crate::ids::{Digest, LedgerIndex, Sid, TrackId};
+use crate::ids::{Digest, LedgerIndex, Sid, Spread, TrackId};
 
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,12 @@ pub struct Commands(Table<Name, Kept>);
 
 /// What stands for a key: 16 bytes of a hash.
 pub type Name = [u8; 16];
+
+impl Spread for Name {
+    fn spread(&self) -> u64 {
+        (u128::from_be_bytes(*self) >> 64) as u64
+    }
+}
 
 /// The beginning of a digest: enough to tell a request from any other.
 pub type Short = [u8; 16];
@@ -68,13 +74,20 @@ impl Commands {
     }
 }
 
-/// FNV-1a of 128 bits. Keys are made by the agency's own software: whoever looks for two with one hash could as well send one
-/// key twice, and by chance it does not happen.
+/// FNV-1a of 128 bits, its bits mixed: the last letters of a key hardly reach the first ones otherwise, and keys that are
+/// numbered would lie close together ([`Spread`]). Keys are made by the agency's own software: whoever looks for two with one
+/// hash could as well send one key twice, and by chance it does not happen.
 fn name(key: &str) -> Name {
+    let hash = fnv(key);
+    // Nothing is lost: each step can be undone.
+    let hash = (hash ^ hash >> 64).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    (hash ^ hash >> 64).to_be_bytes()
+}
+
+fn fnv(key: &str) -> u128 {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let hash = key.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    hash.to_be_bytes()
+    key.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
@@ -84,13 +97,16 @@ mod tests {
 
     #[test]
     fn keys_that_hardly_differ_have_names_of_their_own() {
-        assert_eq!(name("").map(u32::from)[..4], [0x6c, 0x62, 0x27, 0x2e], "the basis");
-        assert_eq!(
-            name("a"),
-            0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964_u128.to_be_bytes(),
-            "as others have it"
-        );
+        assert_eq!(fnv("a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964, "as others have it");
         let keys = (0..20_000).map(|n| alloc::format!("so-{n}"));
-        assert_eq!(keys.map(|key| name(&key)).collect::<BTreeSet<_>>().len(), 20_000);
+        let names: BTreeSet<Name> = keys.map(|key| name(&key)).collect();
+        assert_eq!(names.len(), 20_000);
+        let eighths = names.iter().map(|name| name.spread() >> 61);
+        let mut counts = [0; 8];
+        eighths.for_each(|eighth| counts[eighth as usize] += 1);
+        assert!(counts.iter().all(|count| (2_300..2_700).contains(count)), "not spread: {counts:?}");
+        let apart = names.iter().zip(names.iter().skip(1)).map(|(a, b)| b.spread() - a.spread());
+        let near = apart.filter(|apart| *apart < u64::MAX / 20_000 / 8).count();
+        assert!(near < 20_000 / 4, "{near} of 20,000 lie close to their neighbour");
     }
 }

@@ -5,7 +5,7 @@ use super::table::Table;
 use super::track::{Phase, Track};
 use super::tracks::Tracks;
 use crate::delivery::outbox::Outbox;
-use crate::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, Tid, TrackId};
+use crate::ids::{AgencyId, Digest, Head, Incarnation, LedgerIndex, Sid, Spread, Tid, TrackId};
 use crate::recovery::Memory;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -40,6 +40,13 @@ pub struct State {
     pub quarantined: BTreeMap<AgencyId, BTreeMap<Digest, LedgerIndex>>,
     /// Fences, pins, and this agency's own recovery.
     pub memory: Memory,
+}
+
+/// Keys of the index by code, whose hash comes first.
+impl Spread for (u64, TrackId) {
+    fn spread(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Code counters kept: an officer may finish yesterday's intake; an older day is counted anew from its codes.

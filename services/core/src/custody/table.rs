@@ -1,11 +1,13 @@
 //! A table that is only added to, for what a ledger leads to and nothing ever takes away: sorted runs, each several times
 //! as long as the next, with the newest rows in a map. Rows lie side by side without gaps, and a clone, as a snapshot
-//! needs it, shares all runs.
+//! needs it, shares all runs. Keys are hashes, so that where one lies in a run can be guessed.
 
+use crate::ids::Spread;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::iter::Peekable;
 use core::ops::Bound;
 
@@ -22,6 +24,11 @@ pub struct Table<K, V> {
     runs: Vec<Arc<[(K, V)]>>,
 }
 
+/// Guesses at where a key is in a run; with evenly spread keys each is off by about the square root of the one before.
+const GUESSES: usize = 4;
+/// So near, rows are looked at one after the other: some cache lines that lie together.
+const NEAR: usize = 16;
+
 /// Rows of one run or of the map.
 type Source<'t, K, V> = Peekable<Box<dyn Iterator<Item = (&'t K, &'t V)> + 't>>;
 
@@ -31,15 +38,12 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-impl<K: Ord + Clone, V: Clone> Table<K, V> {
+impl<K: Spread + Clone, V: Clone> Table<K, V> {
     /// The value that was put last under `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.fresh.get(key).or_else(|| {
-            self.runs.iter().rev().find_map(|run| {
-                let at = run.binary_search_by(|(known, _)| known.cmp(key)).ok()?;
-                Some(&run[at].1)
-            })
-        })
+        let in_run = |run: &'_ Arc<[(K, V)]>| find(run, key);
+        let older = || self.runs.iter().rev().find_map(|run| in_run(run).map(|at| &run[at].1));
+        self.fresh.get(key).or_else(older)
     }
 
     /// Adds a row, or puts another value in its place.
@@ -88,13 +92,53 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     }
 }
 
-impl<K: Ord + Clone, V: Clone + PartialEq> PartialEq for Table<K, V> {
+impl<K: Spread + Clone, V: Clone + PartialEq> PartialEq for Table<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<K: Ord + Clone, V: Clone + Eq> Eq for Table<K, V> {}
+impl<K: Spread + Clone, V: Clone + Eq> Eq for Table<K, V> {}
+
+/// Where a key is in a run. It is guessed from the average distance of keys; should somebody have chosen keys that are not
+/// spread, the search is by halves after some guesses.
+fn find<K: Spread, V>(run: &[(K, V)], key: &K) -> Option<usize> {
+    let apart = u64::MAX / (run.len() as u64).max(1);
+    let mut at = ((key.spread() / apart) as usize).min(run.len().checked_sub(1)?);
+    for _ in 0..GUESSES {
+        let there = run[at].0.spread();
+        let off = (key.spread().abs_diff(there) / apart) as usize;
+        if off < NEAR / 2 {
+            break;
+        }
+        at = if there < key.spread() { (at + off).min(run.len() - 1) } else { at.saturating_sub(off) };
+    }
+    match nearby(run, key, at) {
+        Ok(found) => found,
+        Err(Far) => run.binary_search_by(|(known, _)| known.cmp(key)).ok(),
+    }
+}
+
+/// It is nowhere near.
+struct Far;
+
+/// Looks at the rows next to `at`, on the side where the key must be.
+fn nearby<K: Ord, V>(run: &[(K, V)], key: &K, at: usize) -> Result<Option<usize>, Far> {
+    let upwards = run[at].0 <= *key;
+    for step in 0..NEAR {
+        let place = if upwards { Some(at + step) } else { at.checked_sub(step) };
+        let Some((place, (known, _))) = place.and_then(|place| Some((place, run.get(place)?))) else {
+            return Ok(None);
+        };
+        match known.cmp(key) {
+            Ordering::Equal => return Ok(Some(place)),
+            Ordering::Less if !upwards => return Ok(None),
+            Ordering::Greater if upwards => return Ok(None),
+            Ordering::Less | Ordering::Greater => {}
+        }
+    }
+    Err(Far)
+}
 
 /// The next row of several sources; of rows with one key that of the first source, which is the newest.
 fn next_of<'t, K: Ord, V>(sources: &mut [Source<'t, K, V>]) -> Option<(&'t K, &'t V)> {
@@ -135,12 +179,44 @@ fn merge<K: Ord + Clone, V: Clone>(older: &[(K, V)], newer: Vec<(K, V)>) -> Vec<
 mod tests {
     use super::*;
 
+    impl Spread for u64 {
+        fn spread(&self) -> u64 {
+            *self
+        }
+    }
+
+    /// One after the other that look like drawn at random.
+    fn drawn() -> impl Iterator<Item = u64> {
+        let next = |key: &u64| {
+            Some(key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+        };
+        core::iter::successors(Some(1), next).skip(1)
+    }
+
+    #[test]
+    fn whatever_the_keys_are_each_is_found_and_no_other() {
+        let evenly: Vec<u64> = drawn().take(5_000).collect();
+        let at_one_place: Vec<u64> = (7_000_000..7_003_000).step_by(3).collect();
+        let at_both_ends: Vec<u64> = (0..40).chain((u64::MAX - 40)..=u64::MAX).collect();
+        let mixed = [&evenly[..], &at_one_place[..], &at_both_ends[..]].concat();
+        for keys in [Vec::new(), Vec::from([9]), evenly, at_one_place, at_both_ends, mixed] {
+            let keys: alloc::collections::BTreeSet<u64> = keys.into_iter().collect();
+            let run: Vec<(u64, ())> = keys.iter().map(|key| (*key, ())).collect();
+            for (place, (key, ())) in run.iter().enumerate() {
+                assert_eq!(find(&run, key), Some(place));
+                for other in [key.wrapping_sub(1), key.wrapping_add(1)] {
+                    assert_eq!(find(&run, &other).is_some(), keys.contains(&other));
+                }
+            }
+            assert_eq!(find(&run, &(1 << 63)), None);
+        }
+    }
+
     #[test]
     fn it_is_a_map_that_forgets_nothing() {
         let (mut table, mut map) = (Table::default(), BTreeMap::new());
-        let (mut key, mut runs) = (1_u64, 0);
-        for n in 0..200_000_u64 {
-            key = key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut runs = 0;
+        for (n, key) in (0..200_000_u64).zip(drawn()) {
             let key = key >> 44; // of a million, so that some come again
             table.put(key, n);
             map.insert(key, n);

@@ -5,9 +5,9 @@ use super::packed;
 use super::table::Table;
 use super::track::Track;
 use crate::ids::TrackId;
+use crate::pages::Pages;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -17,7 +17,7 @@ use core::ops::Bound;
 /// All tracks by id.
 #[derive(Default)]
 pub struct Tracks {
-    open: BTreeMap<TrackId, Arc<Track>>,
+    open: Pages<TrackId, Arc<Track>>,
     /// A row here that is open too was closed before, and no longer counts.
     closed: Table<TrackId, Arc<[u8]>>,
     count: usize,
@@ -103,6 +103,12 @@ impl Tracks {
         Some(&place.get_or_init(unpacked).track)
     }
 
+    /// A track for one look: a closed one is unpacked for it alone.
+    pub fn read(&self, id: &TrackId) -> Option<Cow<'_, Track>> {
+        let open = self.open.get(id).map(|track| Cow::Borrowed(&**track));
+        open.or_else(|| self.closed.get(id).map(|bytes| Cow::Owned(unpack(bytes))))
+    }
+
     /// A track as it is kept.
     pub fn kept(&self, id: &TrackId) -> Option<Kept> {
         let open = self.open.get(id).map(|track| Kept::Open(track.clone()));
@@ -116,7 +122,7 @@ impl Tracks {
 
     /// All from `start` on.
     pub fn range(&self, start: Bound<&TrackId>) -> impl Iterator<Item = (&TrackId, Kept)> {
-        let mut open = self.open.range((start, Bound::Unbounded)).peekable();
+        let mut open = self.open.range(start.cloned()).peekable();
         let mut closed = self.closed.range(start).peekable();
         core::iter::from_fn(move || {
             if let Some((next, _)) = open.peek() {

@@ -1,8 +1,9 @@
 //! The outbox: one row per (statement, receiver), freed as protocol.md 3 says and not before.
 
 use crate::ids::{AgencyId, LedgerIndex, Sid, TrackId, WallMs};
+use crate::pages::Pages;
 use crate::statement::Kind;
-use alloc::collections::BTreeMap;
+use core::ops::Bound;
 
 /// A row's key: the statement's place in the ledger, and who should have it.
 pub type RowKey = (LedgerIndex, AgencyId);
@@ -10,8 +11,8 @@ pub type RowKey = (LedgerIndex, AgencyId);
 /// Rows that wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outbox {
-    rows: BTreeMap<RowKey, Row>,
-    by_sid: BTreeMap<Sid, LedgerIndex>,
+    rows: Pages<RowKey, Row>,
+    by_sid: Pages<Sid, LedgerIndex>,
 }
 
 /// One row.
@@ -122,13 +123,13 @@ impl Outbox {
 
     /// Rows of one statement.
     pub fn of(&self, index: LedgerIndex) -> impl Iterator<Item = (&RowKey, &Row)> {
-        self.rows.range((index, AgencyId::lowest())..).take_while(move |(k, _)| k.0 == index)
+        self.rows.range(Bound::Included((index, AgencyId::lowest()))).take_while(move |(k, _)| k.0 == index)
     }
 
     /// Rows of later statements than this one, oldest first; all without one.
     pub fn after(&self, index: Option<LedgerIndex>) -> impl Iterator<Item = (&RowKey, &Row)> {
         let from = index.map_or(0, |index| index.0.saturating_add(1));
-        self.rows.range((LedgerIndex(from), AgencyId::lowest())..)
+        self.rows.range(Bound::Included((LedgerIndex(from), AgencyId::lowest())))
     }
 
     /// All rows, oldest first.

@@ -23,25 +23,23 @@ pub(crate) struct Caps {
 
 /// Whether an input may be taken at this level. What an earlier call with the same key did is always told.
 pub(crate) fn input(level: Level, caps: Caps, host: &Host, input: &Input) -> Result<(), Reason> {
-    let command = match input {
-        Input::Command(command) => command,
-        Input::Settle(settled) if host.node.state().commands.contains_key(&settled.command.key) => {
-            return Ok(());
-        }
-        Input::Read { .. } | Input::Snapshot(_) | Input::Settle(_) => return written(level),
+    let (room, key) = match input {
+        Input::Command(command) => (for_act(level, caps, host, &command.act), &command.call.key),
+        Input::Settle(settled) => (written(level), &settled.command.key),
+        Input::Read { .. } | Input::Snapshot(_) => return written(level),
         Input::Arrival(_)
         | Input::Quarantine(_)
         | Input::Trouble(..)
         | Input::Recover
         | Input::Greet
-        | Input::Act(_) => {
-            return Ok(());
-        }
+        | Input::Act(_) => return Ok(()),
     };
-    if host.node.state().commands.contains_key(&command.call.key) {
-        return Ok(());
-    }
-    match &command.act {
+    // Nearly always there is room, and whether the key is known need not be asked.
+    room.or_else(|reason| if host.node.state().commands.contains_key(key) { Ok(()) } else { Err(reason) })
+}
+
+fn for_act(level: Level, caps: Caps, host: &Host, act: &Act) -> Result<(), Reason> {
+    match act {
         Act::Offer(offer) => {
             let (flying, waiting) = host.node.courier().load(&offer.to);
             if flying + waiting >= caps.outbox {

@@ -5,7 +5,7 @@ use lienthong_core::ids::{AgencyId, Incarnation, LedgerIndex};
 use lienthong_core::record::Record;
 use lienthong_link::Ack;
 use lienthong_store::queues::Change;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Work of one group that waits for its commit.
 #[derive(Default)]
@@ -58,7 +58,7 @@ pub(crate) struct Part {
 
 /// Callers who wait for a level of a transfer.
 #[derive(Default)]
-pub(crate) struct Waiters(BTreeMap<TransferKey, VecDeque<Waiter>>);
+pub(crate) struct Waiters(HashMap<TransferKey, VecDeque<Waiter>>);
 
 impl Waiters {
     pub(crate) fn add(&mut self, key: TransferKey, waiter: Waiter) {

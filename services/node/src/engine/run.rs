@@ -12,7 +12,6 @@ use super::queuer::{Rows, ToQueues};
 use super::rows::Changed;
 use super::taking::Taken;
 use super::{Clock, Host, Hosts, recovery};
-use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
@@ -266,32 +265,27 @@ impl Engine {
         self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)?;
         let (mut rows, mut reached) = (Vec::new(), Vec::new());
         for (agency, changed) in changes {
-            let state = self.hosts[&agency].node.state();
-            rows.extend(changed.rows(state));
-            reached.extend(self.levels(&agency, state, &changed));
-            if let Some(Host { node, phases, .. }) = self.hosts.get_mut(&agency) {
-                let tracks = &node.state().tracks;
-                let touched = changed.touched.iter().filter_map(|id| Some((id, tracks.kept(id)?)));
-                touched.for_each(|(id, kept)| phases.follow(id, &kept.read()));
-            }
+            rows.extend(changed.rows(self.hosts[&agency].node.state()));
+            self.follow(&agency, &changed, &mut reached);
         }
         self.committing = Some(Committing { group, rows, reached, frozen });
         Ok(())
     }
 
-    /// Levels of the transfers of tracks that a batch touched, which are checked on the way.
-    fn levels(&self, agency: &AgencyId, state: &State, changed: &Changed) -> Vec<(TransferKey, Level)> {
-        let mut levels = Vec::new();
-        for (id, kept) in changed.touched.iter().filter_map(|id| Some((id, state.tracks.kept(id)?))) {
-            let track = &*kept.read();
-            if let Err(broken) = state.check_track(id, track) {
+    /// Goes through the tracks that a batch touched: each is checked, lists by phase follow it, and callers who wait for a
+    /// level of its transfers will be told.
+    fn follow(&mut self, agency: &AgencyId, changed: &Changed, reached: &mut Vec<(TransferKey, Level)>) {
+        let Some(Host { node, phases, .. }) = self.hosts.get_mut(agency) else { return };
+        let state = node.state();
+        for (id, track) in changed.touched.iter().filter_map(|id| Some((id, state.tracks.read(id)?))) {
+            if let Err(broken) = state.check_track(id, &track) {
                 tracing::error!(%agency, invariant = broken.invariant, what = broken.what, "an invariant is broken");
                 self.metrics.invariant_broken(broken.invariant);
                 debug_assert!(false, "{broken:?}");
             }
-            levels.extend(track.transfers.iter().map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
+            reached.extend(track.transfers.iter().map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
+            phases.follow(id, &track);
         }
-        levels
     }
 
     /// A commit is durable: now it may be spoken of. The next one leaves after that, so that whoever is told can still be

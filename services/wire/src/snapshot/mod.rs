@@ -11,7 +11,7 @@ use lienthong_core::custody::state::State;
 use lienthong_core::ids::Digest;
 
 /// Of the bytes. What has another is not read, and the ledger is replayed.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Tracks, commands or rows in one part.
 const PART: usize = 1_024;
 /// A part is not longer: a track takes some hundred bytes, and one with all the hops that a certificate may have, a hundred
