@@ -65,12 +65,7 @@ fn main() {
     let mut turns: Vec<f64> = (0..TURNS).map(|_| turn(&keys, &packs)).collect();
     turns.sort_by(f64::total_cmp);
     println!("Opening, packs of {ENVELOPES} OFFERs with INTAKE and {CONTENT} B, {PACKS} packs, one thread");
-    println!(
-        "{:.2} µs an envelope ({:.2}–{:.2})",
-        turns[TURNS / 2],
-        turns[0],
-        turns[TURNS - 1]
-    );
+    println!("{:.2} µs an envelope ({:.2}–{:.2})", turns[TURNS / 2], turns[0], turns[TURNS - 1]);
 }
 
 fn turn(keys: &Arc<KeyRing>, packs: &[Bytes]) -> f64 {

@@ -2,7 +2,7 @@
 
 use crate::keys::EntropyError;
 use crate::limits;
-use crate::scan;
+use crate::scan::Fields;
 use bytes::Bytes;
 use lienthong_core::ids::Digest;
 use lienthong_core::limits::CONTENT_BYTES;
@@ -41,6 +41,13 @@ impl Content {
     /// What a signed body says of it: `SHA-256(salt ‖ bytes)`, format and length.
     pub fn commitment(&self) -> Commitment {
         commitment(&self.format, &self.data, &self.salt)
+    }
+
+    /// Whether this is its commitment.
+    pub fn is(&self, committed: &Commitment) -> bool {
+        self.format == committed.format
+            && self.data.len() as u64 == committed.length
+            && digest(&self.data, &self.salt) == committed.digest
     }
 }
 
@@ -81,8 +88,10 @@ pub fn open(bytes: Bytes) -> Result<Content, Reason> {
     if bytes.len() > CONTENT_BYTES + limits::FORMAT_BYTES + limits::SALT_BYTES + 32 {
         return Err(Reason::ContentTooLarge);
     }
-    for field in 1..=3 {
-        if scan::count(&bytes, field).map_err(|_| Reason::ContentMismatch)? > 1 {
+    let mut seen = [false; 4];
+    for field in Fields::of(&bytes) {
+        let (number, _) = field.map_err(|_| Reason::ContentMismatch)?;
+        if (1..=3).contains(&number) && std::mem::replace(&mut seen[number as usize], true) {
             return Err(Reason::ContentMismatch);
         }
     }
@@ -98,8 +107,9 @@ pub fn open(bytes: Bytes) -> Result<Content, Reason> {
 }
 
 fn commitment(format: &str, data: &[u8], salt: &Salt) -> Commitment {
-    let mut hash = Sha256::new();
-    hash.update(salt);
-    hash.update(data);
-    Commitment { format: format.into(), digest: Digest(hash.finalize().into()), length: data.len() as u64 }
+    Commitment { format: format.into(), digest: digest(data, salt), length: data.len() as u64 }
+}
+
+fn digest(data: &[u8], salt: &Salt) -> Digest {
+    Digest(Sha256::new().chain_update(salt).chain_update(data).finalize().into())
 }

@@ -4,9 +4,10 @@ mod cache;
 
 use crate::keys::{KeyRing, Roots};
 use crate::limits;
-use crate::statement::{parse, sid};
+use crate::statement::{Signed, parse, sid, straightened};
 use bytes::Bytes;
 use cache::Cache;
+use lienthong_core::ids::Sid;
 use lienthong_core::reason::Reason;
 use lienthong_core::statement::{Body, Statement};
 use lienthong_proto::v1;
@@ -40,16 +41,38 @@ impl Verifier {
     /// `BadSignature`, `UnknownKey`, `UnknownStatementType`, `MalformedStatement`; `BadSignature` also when the key is
     /// not one of the agency the body claims.
     pub fn verify_statement(&self, signed: v1::SignedStatement) -> Result<Arc<Statement>, Reason> {
-        if signed.r#type.len() > limits::TYPE_BYTES || signed.body.len() > limits::BODY_BYTES {
+        self.verify_straight(&signed.encode_to_vec().into())
+    }
+
+    /// The same of an encoded `SignedStatement`.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::verify_statement`]; `MalformedStatement` also for what is too large or is none.
+    pub fn verify_encoded(&self, bytes: Bytes) -> Result<Arc<Statement>, Reason> {
+        if bytes.len() > limits::SIGNED_BYTES {
             return Err(Reason::MalformedStatement);
         }
-        let sid = sid(&signed.r#type, &signed.body);
+        match Signed::read(&bytes) {
+            Some(signed) => self.verify(&bytes, &signed),
+            None => self.verify_straight(&straightened(bytes)?),
+        }
+    }
+
+    fn verify_straight(&self, bytes: &Bytes) -> Result<Arc<Statement>, Reason> {
+        self.verify(bytes, &Signed::read(bytes).ok_or(Reason::MalformedStatement)?)
+    }
+
+    /// `signed` is what stands in `bytes`.
+    fn verify(&self, bytes: &Bytes, signed: &Signed<'_>) -> Result<Arc<Statement>, Reason> {
+        if signed.kind.len() > limits::TYPE_BYTES || signed.body.len() > limits::BODY_BYTES {
+            return Err(Reason::MalformedStatement);
+        }
+        let sid = sid(signed.kind, signed.body);
         if let Some(known) = self.verified().get(&sid) {
             return Ok(known);
         }
-        let proof = signed.proof.ok_or(Reason::BadSignature)?;
         let keys = (&*self.keys, Some(&self.roots));
-        let statement = Arc::new(check(keys, &signed.r#type, signed.body, &proof)?);
+        let statement = Arc::new(check(keys, signed, sid, bytes.slice_ref(signed.body))?);
         self.verified().put(statement.clone());
         Ok(statement)
     }
@@ -60,15 +83,16 @@ impl Verifier {
 }
 
 /// Signature, then body, then that the key is the claimed agency's. Acts are signed by the authority alone, and it signs
-/// nothing else.
+/// nothing else. `sid` and `body` are those of `signed`.
 pub(crate) fn check(
     (keys, roots): (&KeyRing, Option<&Roots>),
-    kind: &str,
+    signed: &Signed<'_>,
+    sid: Sid,
     body: Bytes,
-    proof: &v1::Proof,
 ) -> Result<Statement, Reason> {
-    let agency = keys.check_beside(kind, &body, proof, roots)?;
-    let statement = parse(kind, body, proof.encode_to_vec().into())?;
+    let proof = signed.proof.as_ref().ok_or(Reason::BadSignature)?;
+    let agency = keys.check_beside(signed, &sid, proof, roots)?;
+    let statement = parse(signed.kind, sid, body, proof.bytes.into())?;
     let is_act = matches!(statement.body, Body::Retire(_));
     let right = statement.claim.agency == *agency && is_act == keys.is_authority(agency);
     if right { Ok(statement) } else { Err(Reason::BadSignature) }

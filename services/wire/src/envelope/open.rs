@@ -32,18 +32,17 @@ pub struct Inbound {
 /// Opens an envelope that `from` sent.
 ///
 /// # Errors
-/// `EnvelopeTooLarge`, `Undecodable`; those of [`Verifier::verify_statement`]; `SenderMismatch` when its maker did not send it; `BadCertificate` when the certificate is above
+/// `EnvelopeTooLarge`, `Undecodable`; those of [`Verifier::verify_encoded`]; `SenderMismatch` when its maker did not send it; `BadCertificate` when the certificate is above
 /// its limits or a statement in it does not verify; `ContentMismatch` and `ContentTooLarge`.
 pub fn open_envelope(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Result<Inbound, Reason> {
     let parts = split(bytes)?;
-    let statement = verifier.verify_statement(signed(parts.statement)?)?;
+    let statement = verifier.verify_encoded(parts.statement)?;
     if statement.claim.agency != *from {
         return Err(Reason::SenderMismatch);
     }
     let mut certificate = Vec::with_capacity(parts.certificate.len());
     for bytes in parts.certificate {
-        let one = signed(bytes).and_then(|signed| verifier.verify_statement(signed));
-        certificate.push(one.map_err(|_| Reason::BadCertificate)?);
+        certificate.push(verifier.verify_encoded(bytes).map_err(|_| Reason::BadCertificate)?);
     }
     let content = parts.content.map(|bytes| matching(&statement, &certificate, bytes)).transpose()?;
     let trace = parts.trace.and_then(trace_of);
@@ -64,8 +63,9 @@ fn split(bytes: Bytes) -> Result<Parts, Reason> {
     let (mut statement, mut content, mut trace) = (None, None, None);
     let mut certificate = Vec::new();
     let mut certificate_bytes = 0;
-    for field in Fields::of(bytes) {
+    for field in Fields::of(&bytes) {
         let (number, value) = field.map_err(|_| Reason::Undecodable)?;
+        let value = bytes.slice_ref(value);
         let twice = match number {
             1 => statement.replace(value).is_some(),
             2 => {
@@ -89,13 +89,6 @@ fn split(bytes: Bytes) -> Result<Parts, Reason> {
     Ok(Parts { statement: statement.ok_or(Reason::Undecodable)?, certificate, content, trace })
 }
 
-fn signed(bytes: Bytes) -> Result<v1::SignedStatement, Reason> {
-    if bytes.len() > limits::SIGNED_BYTES {
-        return Err(Reason::MalformedStatement);
-    }
-    v1::SignedStatement::decode(bytes).map_err(|_| Reason::MalformedStatement)
-}
-
 /// A content must be exactly what the offer committed to, or the intake of a track that is given back; what commits to
 /// nothing may carry nothing.
 fn matching(
@@ -115,7 +108,7 @@ fn matching(
         _ => None,
     };
     let opened = content::open(bytes.clone())?;
-    if committed.is_some() && committed == Some(&opened.commitment()) {
+    if committed.is_some_and(|committed| opened.is(committed)) {
         Ok(Arc::from(&bytes[..]))
     } else {
         Err(Reason::ContentMismatch)

@@ -17,7 +17,7 @@ pub fn open_pack(bytes: Bytes) -> Result<Vec<Bytes>, Reason> {
         return Err(Reason::EnvelopeTooLarge);
     }
     let mut envelopes = Vec::new();
-    for field in Fields::of(bytes) {
+    for field in Fields::of(&bytes) {
         let (number, envelope) = field.map_err(|_| Reason::Undecodable)?;
         if number != 1 {
             continue;
@@ -25,7 +25,7 @@ pub fn open_pack(bytes: Bytes) -> Result<Vec<Bytes>, Reason> {
         if envelopes.len() == PACK_ENVELOPES {
             return Err(Reason::TooManyItems);
         }
-        envelopes.push(envelope);
+        envelopes.push(bytes.slice_ref(envelope));
     }
     if envelopes.is_empty() { Err(Reason::Undecodable) } else { Ok(envelopes) }
 }

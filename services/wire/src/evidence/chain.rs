@@ -32,13 +32,13 @@ pub(super) fn open(bytes: Bytes) -> Result<Opened, Fault> {
     let mut links = Vec::new();
     let (mut format, mut first_index) = (0, 0);
     let mut texts: [Option<Bytes>; 7] = Default::default();
-    let mut fields = Fields::of(bytes);
+    let mut fields = Fields::of(&bytes);
     while let Some((number, value)) = fields.next_value().map_err(|_| Fault::file(What::Undecodable))? {
         match (number, value) {
             (1, Value::Varint(n)) => format = n,
             (5, Value::Varint(n)) => first_index = n,
-            (7, Value::Bytes(link)) => links.push(link),
-            (2 | 3 | 4 | 6, Value::Bytes(text)) => texts[number as usize] = Some(text),
+            (7, Value::Bytes(link)) => links.push(bytes.slice_ref(link)),
+            (2 | 3 | 4 | 6, Value::Bytes(text)) => texts[number as usize] = Some(bytes.slice_ref(text)),
             _ => return fault(What::Undecodable),
         }
     }

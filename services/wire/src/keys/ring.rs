@@ -3,13 +3,13 @@
 use super::tree;
 use crate::directory::DirectoryFile;
 use crate::limits;
-use crate::statement::{COMMIT_TYPE, commit_body, pae, sid};
-use bytes::Bytes;
-use ed25519_dalek::{Signature, VerifyingKey};
+use crate::statement::{COMMIT_TYPE, Checkpoint, Direct, Proof, Signed, Way, commit_body, pae, sid};
+use ed25519_dalek::{SIGNATURE_LENGTH, Signature, VerifyingKey};
 use lienthong_core::ids::{AgencyId, Digest, Sid};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lru::LruCache;
+use prost::Message;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ pub struct Known {
     /// Who signs with it.
     pub agency: AgencyId,
     key: VerifyingKey,
+    /// Of the keys of its ring.
+    number: usize,
 }
 
 impl KeyRing {
@@ -53,7 +55,8 @@ impl KeyRing {
         if key.is_weak() || !super::is_key_id(id) || self.keys.contains_key(id) {
             return false;
         }
-        self.keys.insert(id.into(), Known { agency, key });
+        let number = self.keys.len();
+        self.keys.insert(id.into(), Known { agency, key, number });
         true
     }
 
@@ -82,70 +85,85 @@ impl KeyRing {
     /// # Errors
     /// `UnknownKey` when the directory has no such key; `BadSignature` for everything else.
     pub fn check(&self, type_name: &str, body: &[u8], proof: &v1::Proof) -> Result<&AgencyId, Reason> {
-        self.check_beside(type_name, body, proof, None)
+        let bytes = proof.encode_to_vec();
+        let proof = Proof::read(&bytes).ok_or(Reason::BadSignature)?;
+        let signed = Signed { kind: type_name, body, proof: Some(proof) };
+        self.check_beside(&signed, &sid(type_name, body), &proof, None)
     }
 
-    /// The same; a root that is among `roots` was checked before, and one that is checked now is added. They must be of
-    /// this ring alone.
+    /// The same of what has this sid; a root that is among `roots` was checked before, and one that is checked now is added.
+    /// They must be of this ring alone.
     pub(crate) fn check_beside(
         &self,
-        type_name: &str,
-        body: &[u8],
-        proof: &v1::Proof,
+        signed: &Signed<'_>,
+        sid: &Sid,
+        proof: &Proof<'_>,
         roots: Option<&Roots>,
     ) -> Result<&AgencyId, Reason> {
-        if body.len() > limits::BODY_BYTES {
+        if signed.body.len() > limits::BODY_BYTES {
             return Err(Reason::BadSignature);
         }
-        match proof.kind.as_ref().ok_or(Reason::BadSignature)? {
-            v1::proof::Kind::Direct(direct) => {
+        match proof.way.as_ref().ok_or(Reason::BadSignature)? {
+            Way::Direct(direct) => {
                 let known = self.key_of(direct)?;
-                verify(known, &pae(type_name, body), &direct.signature)
+                verify(known, &pae(signed.kind, signed.body), &signature(direct)?)
             }
-            v1::proof::Kind::Checkpoint(checkpoint) => {
+            Way::Checkpoint(checkpoint) => {
                 let direct = checkpoint.signature.as_ref().ok_or(Reason::BadSignature)?;
                 let known = self.key_of(direct)?;
-                let root = led_to(checkpoint, &sid(type_name, body)).ok_or(Reason::BadSignature)?;
+                let root = led_to(checkpoint, sid).ok_or(Reason::BadSignature)?;
                 let signed = commit_body(&root, checkpoint.leaf_count);
-                let entry = (direct.key_id.clone(), signed, direct.signature.clone());
+                let entry = Checked { key: known.number, signed, signature: signature(direct)? };
                 if roots.is_some_and(|roots| roots.has(&entry)) {
                     return Ok(&known.agency);
                 }
-                verify(known, &pae(COMMIT_TYPE, &signed), &direct.signature)?;
+                verify(known, &pae(COMMIT_TYPE, &signed), &entry.signature)?;
                 roots.inspect(|roots| roots.add(entry));
                 Ok(&known.agency)
             }
         }
     }
 
-    fn key_of(&self, direct: &v1::DirectSignature) -> Result<&Known, Reason> {
+    fn key_of(&self, direct: &Direct<'_>) -> Result<&Known, Reason> {
         if direct.algorithm != v1::Algorithm::Ed25519 as i32 {
             return Err(Reason::BadSignature);
         }
-        self.get(&direct.key_id).ok_or(Reason::UnknownKey)
+        self.get(direct.key_id).ok_or(Reason::UnknownKey)
     }
 }
 
+type SignatureBytes = [u8; SIGNATURE_LENGTH];
+
+fn signature(direct: &Direct<'_>) -> Result<SignatureBytes, Reason> {
+    direct.signature.try_into().map_err(|_| Reason::BadSignature)
+}
+
 /// The one place where a signature is verified.
-fn verify<'a>(known: &'a Known, signed: &[u8], signature: &[u8]) -> Result<&'a AgencyId, Reason> {
-    let signature = Signature::from_slice(signature).map_err(|_| Reason::BadSignature)?;
+fn verify<'a>(known: &'a Known, signed: &[u8], signature: &SignatureBytes) -> Result<&'a AgencyId, Reason> {
+    let signature = Signature::from_bytes(signature);
     known.key.verify_strict(signed, &signature).map_err(|_| Reason::BadSignature)?;
     Ok(&known.agency)
 }
 
 /// The root of a checkpoint, when the path leads to it from the leaf of `sid`.
-fn led_to(checkpoint: &v1::CheckpointProof, sid: &Sid) -> Option<Digest> {
+fn led_to(checkpoint: &Checkpoint<'_>, sid: &Sid) -> Option<Digest> {
     if checkpoint.leaf_count > limits::LEAVES as u64 {
         return None;
     }
-    let digest = |bytes: &Bytes| <[u8; 32]>::try_from(&bytes[..]).map(Digest).ok();
-    let path = checkpoint.path.iter().map(digest).collect::<Option<Vec<_>>>()?;
-    let root = tree::root_from(sid, checkpoint.leaf_index, checkpoint.leaf_count, &path)?;
-    (root.0[..] == checkpoint.root[..]).then_some(root)
+    let steps = checkpoint.path?.steps();
+    let root = tree::root_from(sid, checkpoint.leaf_index, checkpoint.leaf_count, steps)?;
+    (root.0[..] == *checkpoint.root).then_some(root)
 }
 
-/// Whose key, what was signed, and the signature.
-type Checked = (String, [u8; 40], Bytes);
+/// A signature that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Checked {
+    /// Whose key: its number in the ring.
+    key: usize,
+    /// What was signed.
+    signed: [u8; 40],
+    signature: SignatureBytes,
+}
 
 /// Roots checked lately: a pack brings many statements of one commit, and its signature is verified once.
 #[derive(Debug)]

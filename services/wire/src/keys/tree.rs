@@ -23,7 +23,7 @@ impl Tree {
         while let Some(below) = levels.last().filter(|level| level.len() > 1) {
             let pairs = below.chunks(2);
             let above = pairs.map(|pair| match pair {
-                [left, right] => node(left, right),
+                [left, right] => node(&left.0, &right.0),
                 _ => pair[0],
             });
             levels.push(above.collect());
@@ -46,14 +46,19 @@ impl Tree {
 
 /// The root that a path leads to from the leaf of `sid`, the `index`-th of `count`; `None` where a tree of that size has no
 /// such leaf or no path of that length from it.
-pub(super) fn root_from(sid: &Sid, index: u64, count: u64, path: &[Digest]) -> Option<Digest> {
+pub(super) fn root_from<'a>(
+    sid: &Sid,
+    index: u64,
+    count: u64,
+    mut path: impl Iterator<Item = &'a [u8; 32]>,
+) -> Option<Digest> {
     let mut last = count.checked_sub(1).filter(|last| index <= *last)?;
-    let (mut at, mut hash, mut path) = (index, leaf(sid), path.iter());
+    let (mut at, mut hash) = (index, leaf(sid));
     while last > 0 {
         if at % 2 == 1 {
-            hash = node(path.next()?, &hash);
+            hash = node(path.next()?, &hash.0);
         } else if at < last {
-            hash = node(&hash, path.next()?);
+            hash = node(&hash.0, path.next()?);
         }
         (at, last) = (at / 2, last / 2);
     }
@@ -61,16 +66,25 @@ pub(super) fn root_from(sid: &Sid, index: u64, count: u64, path: &[Digest]) -> O
 }
 
 fn leaf(sid: &Sid) -> Digest {
-    Digest(Sha256::new().chain_update([0]).chain_update(sid.0).finalize().into())
+    let mut bytes = [0; 1 + 32];
+    bytes[1..].copy_from_slice(&sid.0);
+    Digest(Sha256::digest(bytes).into())
 }
 
-fn node(left: &Digest, right: &Digest) -> Digest {
-    Digest(Sha256::new().chain_update([1]).chain_update(left.0).chain_update(right.0).finalize().into())
+fn node(left: &[u8; 32], right: &[u8; 32]) -> Digest {
+    let mut bytes = [1; 1 + 64];
+    bytes[1..33].copy_from_slice(left);
+    bytes[33..].copy_from_slice(right);
+    Digest(Sha256::digest(bytes).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn led(sid: &Sid, index: u64, of: u64, path: &[Digest]) -> Option<Digest> {
+        root_from(sid, index, of, path.iter().map(|step| &step.0))
+    }
 
     fn sids(count: u8) -> Vec<Sid> {
         (0..count).map(|n| Digest([n; 32])).collect()
@@ -82,7 +96,7 @@ mod tests {
             [one] => leaf(one),
             _ => {
                 let (left, right) = sids.split_at(sids.len().next_power_of_two() / 2);
-                node(&by_definition(left), &by_definition(right))
+                node(&by_definition(left).0, &by_definition(right).0)
             }
         }
     }
@@ -95,7 +109,7 @@ mod tests {
             assert_eq!(tree.root(), by_definition(&sids), "{count}");
             for (index, sid) in sids.iter().enumerate() {
                 let path = tree.path(index);
-                let root = root_from(sid, index as u64, u64::from(count), &path);
+                let root = led(sid, index as u64, u64::from(count), &path);
                 assert_eq!(root, Some(tree.root()), "{index} of {count}");
             }
         }
@@ -106,8 +120,7 @@ mod tests {
         for count in [1, 2, 3, 7, 8, 64] {
             let sids = sids(count);
             let tree = Tree::over(sids.iter().copied());
-            let leads =
-                |sid, index, of, path: &[Digest]| root_from(sid, index, of, path) == Some(tree.root());
+            let leads = |sid, index, of, path: &[Digest]| led(sid, index, of, path) == Some(tree.root());
             for (index, sid) in sids.iter().enumerate() {
                 let (path, at, of) = (tree.path(index), index as u64, u64::from(count));
                 assert!(!leads(&Digest([99; 32]), at, of, &path), "another leaf");
@@ -123,6 +136,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(root_from(&Digest::ZERO, 0, 0, &[]), None, "an empty tree has no leaf");
+        assert_eq!(led(&Digest::ZERO, 0, 0, &[]), None, "an empty tree has no leaf");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::keys::KeyRing;
 use crate::limits;
-use crate::statement::{agency, digest, officer, parse, type_name};
+use crate::statement::{Proof, Signed, agency, digest, officer, parse, sid, type_name};
 use crate::verify::{check, decode_proof};
 use bytes::Bytes;
 use lienthong_core::ids::{Incarnation, LedgerIndex, WallMs};
@@ -69,9 +69,11 @@ pub fn decode_record(payload: Bytes, proof: &[u8], body: Option<Arc<[u8]>>) -> R
 pub fn verify_record(keys: &KeyRing, record: &Record) -> Result<(), Reason> {
     let Record::Statement(record) = record else { return Ok(()) };
     let sealed = &record.statement.sealed;
-    let proof = decode_proof(&sealed.proof)?;
-    let kind = type_name(record.statement.body.kind());
-    check((keys, None), kind, Bytes::from_owner(sealed.body.clone()), &proof).map(drop)
+    let proof = decode_proof(&sealed.proof)?.encode_to_vec();
+    let (kind, body) = (type_name(record.statement.body.kind()), &*sealed.body);
+    let signed = Signed { kind, body, proof: Proof::read(&proof) };
+    let bytes = Bytes::from_owner(sealed.body.clone());
+    check((keys, None), &signed, sid(kind, body), bytes).map(drop)
 }
 
 fn statement(
@@ -89,7 +91,8 @@ fn statement(
     if proof.len() > limits::PROOF_BYTES {
         return Err(RecordError::Field("proof"));
     }
-    let statement = parse(&m.r#type, m.body, proof.into()).map_err(RecordError::Statement)?;
+    let sid = sid(&m.r#type, &m.body);
+    let statement = parse(&m.r#type, sid, m.body, proof.into()).map_err(RecordError::Statement)?;
     Ok(StatementRecord {
         origin,
         statement: Arc::new(statement),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lienthong_core::authority::reclaim::Reclaim;
 use lienthong_core::authority::succeed::Succeed;
 use lienthong_core::authority::{Retire, WHY_BYTES};
-use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
+use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, Sid, WallMs};
 use lienthong_core::limits;
 use lienthong_core::reason::Reason;
 use lienthong_core::statement as core;
@@ -24,13 +24,12 @@ type Parsed<T> = Result<T, Reason>;
 const MALFORMED: Reason = Reason::MalformedStatement;
 
 /// Parses a body. `sid` is that of (type, body); `proof` is kept as it is.
-pub(crate) fn parse(type_name: &str, body: Bytes, proof: Arc<[u8]>) -> Parsed<Statement> {
+pub(crate) fn parse(type_name: &str, sid: Sid, body: Bytes, proof: Arc<[u8]>) -> Parsed<Statement> {
     let kind = types::kind_of(type_name).ok_or(Reason::UnknownStatementType)?;
     if body.len() > wire::BODY_BYTES {
         return Err(MALFORMED);
     }
     let (claim, facts) = facts(kind, &body)?;
-    let sid = types::sid(type_name, &body);
     Ok(Statement { claim, body: facts, sealed: Sealed { sid, body: Arc::from(&body[..]), proof } })
 }
 

@@ -94,8 +94,8 @@ fn of_known(known: &Known) -> v1::KnownTrack {
 }
 
 /// Counts what repeats in the word before anything is allocated for it.
-pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
-    for field in Fields::of(body.clone()) {
+pub(super) fn bounded(body: &[u8]) -> Result<(), Reason> {
+    for field in Fields::of(body) {
         let (number, word) = field.map_err(|_| MALFORMED)?;
         let limits: &[(u32, usize)] = match number {
             5 => &[(5, ASKED_AT_ONCE)],
@@ -103,13 +103,13 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
             10 => &[(1, ACTS)],
             11 => &[(2, ACTS), (3, SOUGHT_AT_ONCE)],
             13 => {
-                asked(&word)?;
+                asked(word)?;
                 &[(1, ACTS)]
             }
             _ => continue,
         };
         for (repeated, limit) in limits {
-            if crate::scan::count(&word, *repeated).map_err(|_| MALFORMED)? > *limit {
+            if crate::scan::count(word, *repeated).map_err(|_| MALFORMED)? > *limit {
                 return Err(MALFORMED);
             }
         }
@@ -118,10 +118,10 @@ pub(super) fn bounded(body: &Bytes) -> Result<(), Reason> {
 }
 
 /// The question within a successor's.
-fn asked(estate: &Bytes) -> Result<(), Reason> {
-    for field in Fields::of(estate.clone()) {
+fn asked(estate: &[u8]) -> Result<(), Reason> {
+    for field in Fields::of(estate) {
         let (number, ask) = field.map_err(|_| MALFORMED)?;
-        if number == 2 && crate::scan::count(&ask, 5).map_err(|_| MALFORMED)? > ASKED_AT_ONCE {
+        if number == 2 && crate::scan::count(ask, 5).map_err(|_| MALFORMED)? > ASKED_AT_ONCE {
             return Err(MALFORMED);
         }
     }

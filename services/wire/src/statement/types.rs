@@ -36,10 +36,8 @@ pub fn kind_of(type_name: &str) -> Option<Kind> {
 
 /// `DSSEv1 <len type> <type> <len body> <body>`: what a signature covers.
 pub fn pae(type_name: &str, body: &[u8]) -> Vec<u8> {
-    let head = pae_head(type_name, body.len());
-    let mut out = Vec::with_capacity(head.len() + body.len());
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(body);
+    let mut out = Vec::with_capacity(HEAD_BYTES + type_name.len() + body.len());
+    pae_parts(type_name, body, |part| out.extend_from_slice(part));
     out
 }
 
@@ -58,13 +56,36 @@ pub fn commit_body(root: &Digest, leaf_count: u64) -> [u8; 40] {
 /// `SHA-256(PAE(type, body))`: the statement's id.
 pub fn sid(type_name: &str, body: &[u8]) -> Sid {
     let mut hash = Sha256::new();
-    hash.update(pae_head(type_name, body.len()));
-    hash.update(body);
+    pae_parts(type_name, body, |part| hash.update(part));
     Digest(hash.finalize().into())
 }
 
-fn pae_head(type_name: &str, body: usize) -> String {
-    format!("DSSEv1 {} {type_name} {body} ", type_name.len())
+/// What the head has beside the type: `DSSEv1`, two lengths and four spaces.
+const HEAD_BYTES: usize = 6 + 20 + 20 + 4;
+
+fn pae_parts(type_name: &str, body: &[u8], mut put: impl FnMut(&[u8])) {
+    put(b"DSSEv1 ");
+    decimal(type_name.len(), &mut put);
+    put(b" ");
+    put(type_name.as_bytes());
+    put(b" ");
+    decimal(body.len(), &mut put);
+    put(b" ");
+    put(body);
+}
+
+/// The digits of a length, without a text to be allocated for them: ids are made of all that comes.
+fn decimal(mut number: usize, put: &mut impl FnMut(&[u8])) {
+    let (mut digits, mut first) = ([0; 20], 20);
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    put(&digits[first..]);
 }
 
 #[cfg(test)]
@@ -78,7 +99,13 @@ mod tests {
             pae("http://example.com/HelloWorld", b"hello world"),
             b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
         );
-        assert_eq!(sid("t", b"b"), Digest(Sha256::digest(pae("t", b"b")).into()));
+        for bytes in [0, 1, 9, 10, 99, 100, 65_536, 1_234_567] {
+            let (kind, body) = ("t".repeat(bytes % 1_000), vec![b'b'; bytes]);
+            let head = format!("DSSEv1 {} {kind} {bytes} ", kind.len());
+            let whole = [head.as_bytes(), &body].concat();
+            assert_eq!(pae(&kind, &body), whole);
+            assert_eq!(sid(&kind, &body), Digest(Sha256::digest(whole).into()));
+        }
     }
 
     #[test]
