@@ -4,6 +4,7 @@ mod file;
 mod ring;
 mod signer;
 mod tree;
+mod walked;
 
 pub use file::{KeyFileError, generate, load, save};
 pub(crate) use ring::Roots;

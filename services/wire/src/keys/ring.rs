@@ -1,6 +1,7 @@
 //! The public keys of a directory, by key id, and the one place where a signature is checked.
 
 use super::tree;
+use super::walked::Walked;
 use crate::directory::DirectoryFile;
 use crate::limits;
 use crate::statement::{COMMIT_TYPE, Checkpoint, Direct, Proof, Signed, Way, commit_body, pae, sid};
@@ -111,8 +112,7 @@ impl KeyRing {
             Way::Checkpoint(checkpoint) => {
                 let direct = checkpoint.signature.as_ref().ok_or(Reason::BadSignature)?;
                 let known = self.key_of(direct)?;
-                let root = led_to(checkpoint, sid).ok_or(Reason::BadSignature)?;
-                let signed = commit_body(&root, checkpoint.leaf_count);
+                let signed = led_to(checkpoint, sid, roots).ok_or(Reason::BadSignature)?;
                 let entry = Checked { key: known.number, signed, signature: signature(direct)? };
                 if roots.is_some_and(|roots| roots.has(&entry)) {
                     return Ok(&known.agency);
@@ -145,14 +145,19 @@ fn verify<'a>(known: &'a Known, signed: &[u8], signature: &SignatureBytes) -> Re
     Ok(&known.agency)
 }
 
-/// The root of a checkpoint, when the path leads to it from the leaf of `sid`.
-fn led_to(checkpoint: &Checkpoint<'_>, sid: &Sid) -> Option<Digest> {
-    if checkpoint.leaf_count > limits::LEAVES as u64 {
+/// What is signed for a checkpoint, when the path leads from the leaf of `sid` to its root.
+fn led_to(checkpoint: &Checkpoint<'_>, sid: &Sid, roots: Option<&Roots>) -> Option<[u8; 40]> {
+    let (index, count) = (checkpoint.leaf_index, checkpoint.leaf_count);
+    if count > limits::LEAVES as u64 {
         return None;
     }
-    let steps = checkpoint.path?.steps();
-    let root = tree::root_from(sid, checkpoint.leaf_index, checkpoint.leaf_count, steps)?;
-    (root.0[..] == *checkpoint.root).then_some(root)
+    let root = Digest(checkpoint.root.try_into().ok()?);
+    let (signed, steps) = (commit_body(&root, count), checkpoint.path?.steps());
+    let leads = match roots {
+        Some(roots) => roots.lock().walked.leads(&signed, (sid, index, count), steps),
+        None => tree::root_from(sid, index, count, steps) == Some(root),
+    };
+    leads.then_some(signed)
 }
 
 /// A signature that was verified.
@@ -165,29 +170,36 @@ struct Checked {
     signature: SignatureBytes,
 }
 
-/// Roots checked lately: a pack brings many statements of one commit, and its signature is verified once.
+/// Roots checked lately, and paths that led to them: a pack brings many statements of one commit, whose signature is
+/// verified once.
+#[derive(Debug, Default)]
+pub(crate) struct Roots(Mutex<Lately>);
+
 #[derive(Debug)]
-pub(crate) struct Roots(Mutex<LruCache<Checked, ()>>);
+struct Lately {
+    checked: LruCache<Checked, ()>,
+    walked: Walked,
+}
 
 /// Some seconds of the highest load: a root stands for up to [`limits::LEAVES`] statements.
 const ROOTS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
-impl Default for Roots {
+impl Default for Lately {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(ROOTS)))
+        Self { checked: LruCache::new(ROOTS), walked: Walked::default() }
     }
 }
 
 impl Roots {
     fn has(&self, checked: &Checked) -> bool {
-        self.lock().get(checked).is_some()
+        self.lock().checked.get(checked).is_some()
     }
 
     fn add(&self, checked: Checked) {
-        self.lock().put(checked, ());
+        self.lock().checked.put(checked, ());
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<Checked, ()>> {
+    fn lock(&self) -> MutexGuard<'_, Lately> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

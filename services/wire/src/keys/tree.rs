@@ -65,13 +65,13 @@ pub(super) fn root_from<'a>(
     path.next().is_none().then_some(hash)
 }
 
-fn leaf(sid: &Sid) -> Digest {
+pub(super) fn leaf(sid: &Sid) -> Digest {
     let mut bytes = [0; 1 + 32];
     bytes[1..].copy_from_slice(&sid.0);
     Digest(Sha256::digest(bytes).into())
 }
 
-fn node(left: &[u8; 32], right: &[u8; 32]) -> Digest {
+pub(super) fn node(left: &[u8; 32], right: &[u8; 32]) -> Digest {
     let mut bytes = [1; 1 + 64];
     bytes[1..33].copy_from_slice(left);
     bytes[33..].copy_from_slice(right);

@@ -3,6 +3,7 @@
 mod acts;
 mod commits;
 mod directories;
+mod encoded;
 mod envelopes;
 mod evidence;
 mod fixture;
