@@ -6,6 +6,7 @@
 //! a library puts into its spans, and the export does not trace itself.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -108,6 +109,7 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
     if let Some(metrics) = &guard.metrics {
         opentelemetry::global::set_meter_provider(metrics.clone());
     }
+    crate::trace::EXPORTED.store(config.otlp_endpoint.is_some(), Ordering::Relaxed);
     Ok(guard)
 }
 

@@ -6,6 +6,7 @@
 //! initialised, [`TraceContext::current`] is `None` and the caller's context is to be kept unchanged.
 
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
@@ -79,6 +80,15 @@ impl TraceContext {
         let state = TraceState::from_str(&self.tracestate).unwrap_or_default();
         Some(SpanContext::new(trace, span, flags, true, state))
     }
+}
+
+/// Set when spans go to a collector.
+pub(crate) static EXPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether spans go to a collector. Where they do not, a span that is never entered and whose ids nobody is told is seen by
+/// nobody, and need not be made.
+pub fn is_exported() -> bool {
+    EXPORTED.load(Ordering::Relaxed)
 }
 
 /// Makes `context` the parent of `span`. Works only before the span is entered or asked for its context; a span that is

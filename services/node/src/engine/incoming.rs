@@ -11,7 +11,7 @@ use lienthong_core::reason::Reason;
 use lienthong_link::{Delivery, Mailbox};
 use lienthong_runtime::{TraceContext, trace};
 use lienthong_wire::directory::DirectoryFile;
-use lienthong_wire::envelope::{open_envelope, open_pack};
+use lienthong_wire::envelope::{Inbound, open_envelope, open_pack};
 use lienthong_wire::verify::Verifier;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -174,11 +174,8 @@ pub(crate) fn open_one(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Op
 
 fn verified(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Result<Box<Arrival>, Reason> {
     open_envelope(verifier, from, bytes).map(|inbound| {
-        let span = tracing::info_span!("envelope", kind = inbound.statement.body.kind().name());
-        if let Some(sent) =
-            inbound.trace.as_ref().and_then(|t| TraceContext::parse(&t.traceparent, &t.tracestate))
-        {
-            trace::set_parent(&span, &sent);
+        if trace::is_exported() {
+            show(&inbound);
         }
         Box::new(Arrival {
             from: inbound.from,
@@ -188,6 +185,16 @@ fn verified(verifier: &Verifier, from: &AgencyId, bytes: Bytes) -> Result<Box<Ar
             trace: inbound.trace.map(Arc::new),
         })
     })
+}
+
+/// The mark of its arrival in the sender's trace.
+fn show(inbound: &Inbound) {
+    let span = tracing::info_span!("envelope", kind = inbound.statement.body.kind().name());
+    if let Some(sent) =
+        inbound.trace.as_ref().and_then(|t| TraceContext::parse(&t.traceparent, &t.tracestate))
+    {
+        trace::set_parent(&span, &sent);
+    }
 }
 
 /// What becomes of it the loop says, and says it to people.
