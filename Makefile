@@ -46,8 +46,9 @@ sim: ## the simulator: make sim SEED=7 STEPS=4000, or ARGS='--seeds 0..500'
 soak: tools ## the long runs, an hour and more, and a table of their verdicts; some of them: make soak ONLY="flood scale"
 	@CARGO='$(CARGO)' ONLY='$(ONLY)' sh tests/soak.sh
 
-bench: tools ## ledger against raw appends, and hand-offs end to end, in one run
+bench: tools ## ledger against raw appends, the opening of envelopes, and hand-offs end to end, in one run
 	$(CARGO) bench -p lienthong-tests --bench ledger
+	$(CARGO) bench -p lienthong-wire --bench opening
 	$(CARGO) run --release -p lienthong -- bench $(ARGS)
 
 # Three turns for the core: most mutants die quickly by the scripts; what is left meets the random schedules, and then the

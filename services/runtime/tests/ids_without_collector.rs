@@ -11,6 +11,7 @@ async fn ids_are_made_and_passed_on() {
     let config = TelemetryConfig { log_level: "debug".to_owned(), ..TelemetryConfig::default() };
     let identity = Identity { node: "nut-1", version: "0.1.0" };
     let guard = telemetry::init(&config, identity).expect("telemetry");
+    assert!(!trace::is_exported());
     let fresh = tracing::info_span!(target: "lienthong_node", "submit");
     let context = TraceContext::of(&fresh).expect("an id");
     assert!(context.traceparent().ends_with("-01"), "a first span is sampled");

@@ -100,6 +100,7 @@ async fn spans_links_and_metrics_reach_a_collector() {
 }
 
 fn emit_spans() {
+    assert!(trace::is_exported());
     let call = tracing::info_span!(target: "lienthong_node::grpc", "accept");
     trace::set_parent(&call, &TraceContext::parse(REMOTE, "vnpt=a1").expect("valid"));
     trace::link(&call, &TraceContext::parse(OFFER, "").expect("valid"));

@@ -145,6 +145,10 @@ impl<'a> Fields<'a> {
     }
 
     fn varint(&mut self) -> Option<u64> {
+        if let [short @ ..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(u64::from(*short));
+        }
         let before = self.0.len();
         let value = decode_varint(&mut self.0).ok()?;
         (before - self.0.len() == encoded_len_varint(value)).then_some(value)
