@@ -85,9 +85,12 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
         reason: error.to_string(),
     })?;
     let guard = providers(config, identity)?;
-    let ours = filter_fn(|meta| meta.target().starts_with(SCOPE)).and(LevelFilter::INFO);
+    let ours = filter_fn(|meta| meta.target().starts_with(SCOPE) && *meta.level() <= tracing::Level::INFO)
+        .with_max_level_hint(LevelFilter::INFO);
     let vouched_for =
-        filter_fn(|meta| meta.target().starts_with(SCOPE) || *meta.level() <= tracing::Level::INFO);
+        filter_fn(|meta| meta.target().starts_with(SCOPE) || *meta.level() <= tracing::Level::INFO)
+            // It leaves the highest level to the configured filter; without a word it would be all of them.
+            .with_max_level_hint(LevelFilter::TRACE);
     let traces = tracing_opentelemetry::layer()
         .with_tracer(guard.traces.tracer(SCOPE))
         .with_location(false)
@@ -106,6 +109,8 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
         .with(logs.with_filter(log_filter.and(vouched_for)))
         .try_init()
         .map_err(|error| TelemetryError::AlreadyInitialised(error.to_string()))?;
+    // Only libraries log through `log`, sled on its hot paths: what is left out anyway must not become an event first.
+    log::set_max_level(log::max_level().min(log::LevelFilter::Info));
     if let Some(metrics) = &guard.metrics {
         opentelemetry::global::set_meter_provider(metrics.clone());
     }
