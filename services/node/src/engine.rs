@@ -21,6 +21,7 @@ pub(crate) mod group;
 pub(crate) mod handle;
 pub(crate) mod incoming;
 pub(crate) mod left;
+pub(crate) mod news;
 pub(crate) mod outgoing;
 pub(crate) mod persist;
 pub(crate) mod phases;

@@ -13,7 +13,7 @@ use crate::engine::queuer::{self, Applied, Queuer, ToQueues};
 use crate::engine::run::Engine;
 use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
-use crate::engine::{Clock, Handle, Records, gauges, greeting, incoming, outgoing, pressure};
+use crate::engine::{Clock, Handle, Records, gauges, greeting, incoming, news, outgoing, pressure};
 use crate::grpc::desk::Desk;
 use crate::grpc::node_service::Ops;
 use crate::grpc::server;
@@ -134,7 +134,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     let unverified = booted.unverified_before;
     let pressure = booted.pressure.clone();
     let started = spawn_engine(config, clock, booted, &link, &tasks, engine.clone());
-    let (channels, applied, lock) = started.map_err(io("start a thread"))?;
+    let (channels, applied, latest, lock) = started.map_err(io("start a thread"))?;
     if let Some(before) = unverified {
         scrub(&tasks, config.node.data_dir.clone(), before).map_err(io("start a thread"))?;
     }
@@ -165,6 +165,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         handle: channels.handle,
         records,
         applied,
+        latest,
         directory,
         directory_toml,
         watchers: Arc::new(Semaphore::new(config.limits.watchers)),
@@ -187,7 +188,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
     Ok(Running { address, report, tasks, readiness, grpc, engine, bound, _lock: lock })
 }
 
-type Parts = (Channels, Applied, lienthong_store::lock::DataLock);
+type Parts = (Channels, Applied, Arc<news::Hear>, lienthong_store::lock::DataLock);
 
 /// The loop, the two threads beside it, and what sends.
 fn spawn_engine(
@@ -208,6 +209,7 @@ fn spawn_engine(
     let (durable, durable_seen) = watch::channel(end);
     let (reached, reached_seen) = watch::channel(end);
     let pressure = booted.pressure.clone();
+    let (watchers, latest) = news::channels(booted.hosts.iter().map(|(id, host)| (id, host.node.state())));
 
     let rows_wanted = Arc::new(Notify::new());
     let applied = Applied::new(reached_seen, durable_seen.clone(), rows_wanted.clone(), pressure.clone());
@@ -251,6 +253,7 @@ fn spawn_engine(
         to_queues: ToQueues::new(queue_rows, rows_wanted, pressure.clone()),
         dispatches,
         durable,
+        watchers,
         snapshots,
         commits: 0,
         group: Group::default(),
@@ -266,7 +269,7 @@ fn spawn_engine(
     let asked = stop.asked.clone();
     tasks.spawn("event loop", OnEnd::Fatal, stop.around(engine.run(events, arrivals, persisted, asked)));
     let channels = Channels { handle, arrivals: arrivals_in, left, sent };
-    Ok((channels, applied, booted.lock))
+    Ok((channels, applied, Arc::new(latest), booted.lock))
 }
 
 /// What sends, and what looks after it.

@@ -1,8 +1,9 @@
 //! Bringing the queues level with the ledger: the rows of everything after their mark.
 
 use super::BootError;
+use crate::engine::news;
 use crate::engine::records::decode;
-use crate::engine::rows;
+use crate::engine::rows::{self, Numbered};
 use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::record::Record;
@@ -46,14 +47,17 @@ pub(crate) fn fill(
         }
         filling.places(replayed, &commit)?;
         // By agency, as the loop tells them.
-        let mut begun: BTreeMap<AgencyId, Vec<(u64, TrackId)>> = BTreeMap::new();
+        let mut told: BTreeMap<AgencyId, Told> = BTreeMap::new();
         for stored in commit {
-            let agency = stored.agency.clone();
-            let first = filling.record(replayed, stored)?;
-            begun.entry(agency).or_default().extend(first);
+            let (agency, index) = (stored.agency.clone(), stored.index.0);
+            if let Some(state) = replayed.states.get(&agency) {
+                let told = told.entry(agency).or_insert_with(|| Told::from(index));
+                told.record(state, index, &decode(stored)?);
+            }
         }
-        for (agency, begun) in begun {
-            filling.add(rows::dossier_rows(&agency, &begun))?;
+        for (agency, told) in told {
+            filling.add(rows::inbox_rows(&agency, told.first, &told.news))?;
+            filling.add(rows::dossier_rows(&agency, &told.begun))?;
         }
         commits += 1;
     }
@@ -65,6 +69,29 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// What one commit says of an agency.
+struct Told {
+    /// The first of its records.
+    first: u64,
+    /// Those of which an officer is told.
+    news: Vec<Numbered>,
+    /// Dossiers that begin with them.
+    begun: Vec<Numbered>,
+}
+
+impl Told {
+    fn from(first: u64) -> Self {
+        Self { first, news: Vec::new(), begun: Vec::new() }
+    }
+
+    fn record(&mut self, state: &State, index: u64, record: &Record) {
+        self.news.extend(news::dossier(state, record).map(|id| (index, id)));
+        let Record::Statement(record) = record else { return };
+        let begins = |id: &TrackId| state.tracks.kept(id).is_some_and(|t| rows::number(&t.read()) == index);
+        self.begun.extend(record.statement.track().filter(begins).map(|id| (index, id)));
+    }
+}
+
 struct Filling<'a> {
     queues: &'a Queues,
     from: Position,
@@ -72,21 +99,6 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    /// The event of a record; gives the dossier that begins with it.
-    fn record(
-        &mut self,
-        replayed: &Standing<'_>,
-        stored: StoredRecord,
-    ) -> Result<Option<(u64, TrackId)>, BootError> {
-        let (agency, index) = (stored.agency.clone(), stored.index.0);
-        let Some(state) = replayed.states.get(&agency) else { return Ok(None) };
-        let record = decode(stored)?;
-        self.add(rows::event_row(state, index, &record))?;
-        let Record::Statement(record) = &record else { return Ok(None) };
-        let begins = |id: &TrackId| state.tracks.kept(id).is_some_and(|t| rows::number(&t.read()) == index);
-        Ok(record.statement.track().filter(begins).map(|id| (index, id)))
-    }
-
     /// The rows of where the records of a commit are: those of one agency follow each other in it.
     fn places(&mut self, replayed: &Standing<'_>, commit: &[StoredRecord]) -> Result<(), BootError> {
         for part in commit.chunk_by(|a, b| a.agency == b.agency) {

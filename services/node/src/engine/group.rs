@@ -41,6 +41,8 @@ pub(crate) struct Committing {
     pub(crate) group: Group,
     /// Rows it leads to.
     pub(crate) rows: Vec<Change>,
+    /// What is news for officers.
+    pub(crate) news: Vec<(AgencyId, Vec<u64>)>,
     /// Transfers that reached a level.
     pub(crate) reached: Vec<(TransferKey, Level)>,
     /// The states as of this commit, when a snapshot is due.

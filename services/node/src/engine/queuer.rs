@@ -23,8 +23,7 @@ pub(crate) struct Rows {
 pub(crate) const WAITING: usize = 1_024;
 
 /// Rows are written at once after a pause, and under load so often: those of one dossier that follow each other become
-/// one, and a page of sled is written once for many. A reader cuts it short; who watches an inbox under load sees what is
-/// new this much later.
+/// one, and a page of sled is written once for many. A reader cuts it short; who watches an inbox does not wait for rows.
 const GATHER: Duration = Duration::from_millis(200);
 
 /// Rows written at one go before everybody else has his turn: without that a batch of thousands held up whoever waits for the
@@ -117,11 +116,6 @@ impl Applied {
     /// Whether they are behind until there is room on the disk.
     pub(crate) fn are_behind(&self) -> bool {
         self.pressure.are_queues_behind()
-    }
-
-    /// Waits until there are more rows. `false` when the queues have stopped.
-    pub(crate) async fn more(&mut self) -> bool {
-        self.reached.changed().await.is_ok()
     }
 }
 

@@ -83,6 +83,20 @@ impl Records {
         Ok(self.reader.read_meta(self.place(agency, index)?)?)
     }
 
+    /// A statement without its content.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn told(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Arc<StatementRecord>, ReadError> {
+        if let Some(recent) = self.recent.get(agency, index.0) {
+            return Ok(recent);
+        }
+        match decode(self.meta(agency, index)?)? {
+            Record::Statement(record) => Ok(Arc::new(record)),
+            _ => Err(RecordError::UnknownFact.into()),
+        }
+    }
+
     fn place(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Position, ReadError> {
         if let Some(recent) = self.recent.place(agency, index.0) {
             return Ok(recent);

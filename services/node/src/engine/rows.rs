@@ -3,23 +3,22 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | Records | agency, index of the first of records of one commit | their places |
-//! | Inbox | agency, index | `InboxEvent` |
+//! | Inbox | agency, index of the first of records of one commit | places and dossiers of those that are news |
 //! | Dossiers | agency, number of the first of those that began in one commit | their numbers and ids |
 //!
 //! A key begins with the agency's id and a zero byte, which no id contains; numbers are big-endian. The number of a dossier
 //! is the index of its first record: so lists show the oldest first, and new rows lie beside each other. What a dossier is
-//! the loop tells, which has it in memory, as it has the outbox: rows that said it too were a third of all processor time.
+//! the loop tells, which has it in memory, as it has the outbox, and what an event is the ledger: rows that said it too were
+//! a third of all processor time.
 
+use super::news;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
 use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, TrackId};
 use lienthong_core::node::Batch;
-use lienthong_core::record::{Origin, Record, StatementRecord};
-use lienthong_core::statement::{Accept, Body, Refuse, Statement};
-use lienthong_proto::v1;
+use lienthong_core::record::Record;
 use lienthong_store::Position;
 use lienthong_store::queues::{Change, Queues, QueuesError, Row, Table};
-use prost::Message;
 use std::collections::BTreeSet;
 
 /// Beginning of all keys of an agency.
@@ -27,9 +26,14 @@ pub(crate) fn of_agency(agency: &AgencyId) -> Vec<u8> {
     [agency.as_str().as_bytes(), &[0]].concat()
 }
 
-/// Key of a record, of its event in the inbox, and of the dossier that begins with it.
+/// Key of a row about records from one on, or about dossiers that begin with them.
 pub(crate) fn record_key(agency: &AgencyId, index: u64) -> Vec<u8> {
     [&of_agency(agency)[..], &index.to_be_bytes()].concat()
+}
+
+/// Where a page begins: behind a cursor.
+pub(crate) fn next(after: Option<u64>) -> u64 {
+    after.map_or(0, |after| after.saturating_add(1))
 }
 
 /// The number of a dossier in its agency: the index of its first record.
@@ -79,17 +83,20 @@ impl Changed {
     /// Takes the batch apart: the records go to the disk.
     pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
         let Batch { first, records, touched, .. } = batch;
-        let came = (first.0..).zip(&records).filter(|(_, r)| may_be_news(r));
+        let came = (first.0..).zip(&records).filter(|(_, r)| news::may_be(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
         (Self { first, came, touched }, first, records)
     }
 
-    /// The rows, for the state right after the batch.
-    pub(crate) fn rows(&self, state: &State) -> Vec<Change> {
-        let mut rows = Vec::new();
-        for (index, record) in &self.came {
-            rows.extend(event_row(state, *index, record));
-        }
+    /// Its records that are news for an officer, and their dossiers, for the state right after the batch.
+    pub(crate) fn news(&self, state: &State) -> Vec<Numbered> {
+        let news = |(index, record): &(u64, Record)| Some((*index, news::dossier(state, record)?));
+        self.came.iter().filter_map(news).collect()
+    }
+
+    /// The rows, for the same state.
+    pub(crate) fn rows(&self, state: &State, news: &[Numbered]) -> Vec<Change> {
+        let mut rows = inbox_rows(&state.me, self.first.0, news);
         let number = |id: &TrackId| Some((number(&state.tracks.kept(id)?.read()), *id));
         let begun = self.touched.iter().filter_map(number).filter(|(number, _)| *number >= self.first.0);
         let mut begun: Vec<_> = begun.collect();
@@ -99,45 +106,59 @@ impl Changed {
     }
 }
 
-/// Dossiers of one commit that one row tells: 36 bytes each, so that it stays below 4 KiB.
+/// A dossier, and a record or the first record of it.
+pub(crate) type Numbered = (u64, TrackId);
+
+/// Dossiers that one row tells: 36 bytes each, so that it stays below 4 KiB.
 const DOSSIERS: usize = 100;
 
-/// Rows that say which dossiers of an agency began in one commit, by number.
-pub(crate) fn dossier_rows(agency: &AgencyId, begun: &[(u64, TrackId)]) -> Vec<Change> {
-    let row = |begun: &[(u64, TrackId)]| {
-        let first = begun[0].0;
-        let one =
-            |(number, id): &(u64, TrackId)| [&((number - first) as u32).to_be_bytes()[..], &id.0].concat();
-        Change::New(Table::Dossiers, record_key(agency, first), begun.iter().flat_map(one).collect())
-    };
-    begun.chunks(DOSSIERS).map(row).collect()
+/// Rows that say which records of a commit are news, each of so many records: the same rows whenever they are made, also
+/// when what is known since makes news of one more.
+pub(crate) fn inbox_rows(agency: &AgencyId, first: u64, news: &[Numbered]) -> Vec<Change> {
+    let row_of = |index: u64| first + (index - first) / DOSSIERS as u64 * DOSSIERS as u64;
+    let rows = news.chunk_by(|(one, _), (next, _)| row_of(*one) == row_of(*next));
+    rows.map(|news| numbered_row(Table::Inbox, agency, row_of(news[0].0), news)).collect()
 }
 
-/// The dossiers of an agency after a number, at most so many.
-pub(crate) fn dossiers_after(
+/// Rows that say which dossiers of an agency began in one commit, by number.
+pub(crate) fn dossier_rows(agency: &AgencyId, begun: &[Numbered]) -> Vec<Change> {
+    let rows = begun.chunks(DOSSIERS);
+    rows.map(|begun| numbered_row(Table::Dossiers, agency, begun[0].0, begun)).collect()
+}
+
+fn numbered_row(table: Table, agency: &AgencyId, from: u64, some: &[Numbered]) -> Change {
+    let one = |(number, id): &Numbered| [&((number - from) as u32).to_be_bytes()[..], &id.0].concat();
+    Change::New(table, record_key(agency, from), some.iter().flat_map(one).collect())
+}
+
+/// What the rows of [`Table::Inbox`] or [`Table::Dossiers`] tell of an agency, from a number on, at most so many.
+pub(crate) fn numbered(
     queues: &Queues,
+    table: Table,
     agency: &AgencyId,
-    after: Option<u64>,
+    from: u64,
     limit: usize,
-) -> Result<Vec<(u64, TrackId)>, QueuesError> {
+) -> Result<Vec<Numbered>, QueuesError> {
     let prefix = of_agency(agency);
-    let from = after.map_or(0, |after| after.saturating_add(1));
     // The number may lie in the midst of a row.
-    let row = queues.at_or_before(Table::Dossiers, &prefix, &record_key(agency, from))?;
-    let mut found = row.map(|row| dossiers_of(&prefix, &row)).unwrap_or_default();
+    let row = queues.at_or_before(table, &prefix, &record_key(agency, from))?;
+    let mut found = row.map(|row| of_row(&prefix, &row)).unwrap_or_default();
     found.retain(|(number, _)| *number >= from);
     let mut start = record_key(agency, from);
+    // A row tells of one or of many.
+    let mut rows_read = limit.div_ceil(DOSSIERS);
     while found.len() < limit {
-        let rows = queues.scan(Table::Dossiers, &prefix, Some(&start), limit.div_ceil(DOSSIERS))?;
+        let rows = queues.scan(table, &prefix, Some(&start), rows_read.min(limit - found.len()))?;
         let Some((last, _)) = rows.last() else { break };
         start.clone_from(last);
-        found.extend(rows.iter().flat_map(|row| dossiers_of(&prefix, row)));
+        found.extend(rows.iter().flat_map(|row| of_row(&prefix, row)));
+        rows_read *= 2;
     }
     found.truncate(limit);
     Ok(found)
 }
 
-fn dossiers_of(prefix: &[u8], (key, value): &Row) -> Vec<(u64, TrackId)> {
+fn of_row(prefix: &[u8], (key, value): &Row) -> Vec<Numbered> {
     let Some(Ok(first)) = key.get(prefix.len()..).map(<[u8; 8]>::try_from) else { return Vec::new() };
     let first = u64::from_be_bytes(first);
     let one = |one: &[u8]| {
@@ -161,87 +182,6 @@ pub(crate) fn in_parts(mut changes: Vec<Change>, of: usize) -> Vec<Vec<Change>> 
         }
     }
     parts
-}
-
-/// What comes from others may be news, and of what is made here only what no officer asked for.
-fn may_be_news(record: &Record) -> bool {
-    let Record::Statement(record) = record else { return false };
-    match record.origin {
-        Origin::Taken | Origin::Learned => true,
-        Origin::Made | Origin::Returned => matches!(record.statement.body, Body::Succeed(_)),
-    }
-}
-
-/// The event of a record that came in, if it is news for an officer.
-pub(crate) fn event_row(state: &State, index: u64, record: &Record) -> Option<Change> {
-    let Record::Statement(record) = record else { return None };
-    let event = event(state, index, record)?;
-    Some(Change::New(Table::Inbox, record_key(&state.me, index), event.encode_to_vec()))
-}
-
-fn event(state: &State, index: u64, record: &StatementRecord) -> Option<v1::InboxEvent> {
-    use v1::InboxEventKind as K;
-    let statement = &*record.statement;
-    let id = statement.track()?;
-    let kept = state.tracks.kept(&id)?;
-    let track = &*kept.read();
-    let given = |tid| track.transfers.get(tid).is_some_and(|t| t.from == state.me);
-    let is_news = match record.origin {
-        Origin::Made | Origin::Returned => matches!(statement.body, Body::Succeed(_)),
-        Origin::Taken => true,
-        Origin::Learned => is_learned_news(statement, track, &state.me),
-    };
-    if !is_news {
-        return None;
-    }
-    let (kind, tid) = match &statement.body {
-        Body::Offer(offer) if offer.to == state.me => (K::Offered, Some(statement.sid())),
-        Body::Accept(b) if given(&b.tid) => (K::Accepted, Some(b.tid)),
-        Body::Refuse(b) if given(&b.tid) => (K::Refused, Some(b.tid)),
-        Body::Cancel(b) => (K::Recalled, Some(b.tid)),
-        Body::Offer(_) => (K::Followed, Some(statement.sid())),
-        Body::Accept(b) => (K::Followed, Some(b.tid)),
-        Body::Refuse(b) => (K::Followed, Some(b.tid)),
-        Body::Reclaim(b) => (K::Followed, Some(b.tid)),
-        Body::Succeed(_) if statement.claim.agency == state.me => (K::Succeeded, None),
-        Body::Succeed(_) => (K::Followed, None),
-        Body::Note(_) | Body::Completed(_) | Body::Returned(_) => (K::Followed, None),
-        Body::Intake(_)
-        | Body::Received(_)
-        | Body::Ack(_)
-        | Body::Checkpoint { .. }
-        | Body::Recovery(_)
-        | Body::Retire(_) => return None,
-    };
-    let event = v1::InboxEvent {
-        cursor: index,
-        kind: kind as i32,
-        dossier_id: id.to_string(),
-        dossier_code: track.code.to_string(),
-        hand_off_id: tid.map_or_else(String::new, |t| t.to_string()),
-        from: statement.claim.agency.to_string(),
-        statement_id: statement.sid().to_string(),
-        made_at_ms: statement.claim.made_at.0,
-        undecided: false,
-    };
-    Some(event)
-}
-
-/// A certificate may bring what its own envelope has not brought yet. The late envelope is a duplicate then, so whoever
-/// gave or took in the dossier is told now or never. To everyone else a certificate is only history.
-fn is_learned_news(statement: &Statement, track: &Track, me: &AgencyId) -> bool {
-    let is_origin = track.origin == *me;
-    match &statement.body {
-        Body::Accept(Accept { tid, .. }) | Body::Refuse(Refuse { tid, .. }) => {
-            is_origin || track.transfers.get(tid).is_some_and(|t| t.from == *me)
-        }
-        // One to this agency came with a recall, or comes still: it is in the inbox only when it arrives itself.
-        Body::Offer(offer) => is_origin && offer.to != *me,
-        Body::Note(_) | Body::Completed(_) | Body::Returned(_) | Body::Reclaim(_) | Body::Succeed(_) => {
-            is_origin
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -269,27 +209,77 @@ mod tests {
         }
     }
 
+    /// What rows of a table tell, from numbers before, in the midst of and behind them, is what they were made of.
+    fn expect_numbered(table: Table, queues: &Queues, agency: &AgencyId, all: &[Numbered]) {
+        for from in [0, 1, 7, 8, 9, 106, 107, 108, 401, 900, 1_259, 10_000, u64::MAX] {
+            for limit in [1, 99, 1_000] {
+                let found = numbered(queues, table, agency, from, limit).expect("looked");
+                let due = all.iter().filter(|(number, _)| *number >= from);
+                assert_eq!(found, due.copied().take(limit).collect::<Vec<_>>(), "{table:?} {from} {limit}");
+            }
+        }
+    }
+
+    fn commits() -> [Vec<Numbered>; 4] {
+        let begun =
+            |from: u64, count| (0..count).map(move |n| (from + 3 * n, Digest([(from + n) as u8; 32])));
+        let single = begun(9_000, 300).collect();
+        [begun(7, 250).collect(), begun(900, 1).collect(), begun(901, 120).collect(), single]
+    }
+
     #[test]
     fn dossiers_are_found_from_any_number_on() {
         let dir = tempfile::tempdir().expect("a folder");
         let queues = Queues::open(&lienthong_store::Config::new(dir.path())).expect("opened").0;
         let [a, b] = ["a", "b"].map(|id| AgencyId::parse(id).expect("an id"));
-        let begun =
-            |from: u64, count| (0..count).map(move |n| (from + 3 * n, Digest([(from + n) as u8; 32])));
-        let commits: [Vec<_>; 3] =
-            [begun(7, 250).collect(), begun(900, 1).collect(), begun(901, 120).collect()];
-        let mut changes: Vec<_> = commits.iter().flat_map(|begun| dossier_rows(&a, begun)).collect();
+        let [one, two, three, single] = commits();
+        let mut changes: Vec<_> =
+            [&one, &two, &three].into_iter().flat_map(|begun| dossier_rows(&a, begun)).collect();
         changes.extend(dossier_rows(&b, &[(1, Digest::ZERO)]));
         assert_eq!(changes.len(), 3 + 1 + 2 + 1);
+        changes.extend(single.iter().flat_map(|begun| dossier_rows(&a, &[*begun])));
         queues.apply(Position { segment: 1, commit: 4_096, record: 64 }, changes).expect("applied");
-        let all: Vec<_> = commits.concat();
-        for after in [None, Some(0), Some(7), Some(8), Some(400), Some(899), Some(1_258), Some(9_999)] {
-            for limit in [1, 99, 1_000] {
-                let found = dossiers_after(&queues, &a, after, limit).expect("looked");
-                let due = all.iter().filter(|(number, _)| after.is_none_or(|after| *number > after));
-                assert_eq!(found, due.copied().take(limit).collect::<Vec<_>>(), "{after:?} {limit}");
+        expect_numbered(Table::Dossiers, &queues, &a, &[one, two, three, single].concat());
+        expect_numbered(Table::Dossiers, &queues, &b, &[(1, Digest::ZERO)]);
+    }
+
+    #[test]
+    fn news_are_found_from_any_index_on() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let queues = Queues::open(&lienthong_store::Config::new(dir.path())).expect("opened").0;
+        let [a, b] = ["a", "b"].map(|id| AgencyId::parse(id).expect("an id"));
+        let [one, two, three, single] = commits();
+        let mut changes = inbox_rows(&a, 4, &one);
+        // 750 records from 4 on, 100 in a row.
+        assert_eq!(changes.len(), 8);
+        changes.extend(inbox_rows(&a, 800, &two));
+        changes.extend(inbox_rows(&a, 901, &three));
+        changes.extend(single.iter().flat_map(|news| inbox_rows(&a, news.0 - 1, &[*news])));
+        changes.extend(inbox_rows(&b, 0, &[(1, Digest::ZERO)]));
+        assert!(inbox_rows(&b, 5, &[]).is_empty(), "what is no news needs no row");
+        queues.apply(Position { segment: 1, commit: 4_096, record: 64 }, changes).expect("applied");
+        expect_numbered(Table::Inbox, &queues, &a, &[one, two, three, single].concat());
+        expect_numbered(Table::Inbox, &queues, &b, &[(1, Digest::ZERO)]);
+        expect_numbered(Table::Dossiers, &queues, &a, &[]);
+    }
+
+    /// Whoever fills the queues later may know more: then a row is written over, and none is there twice.
+    #[test]
+    fn one_more_that_is_news_changes_no_key() {
+        let a = AgencyId::parse("a").expect("an id");
+        let all: Vec<Numbered> = (50..350).map(|index| (index, Digest([index as u8; 32]))).collect();
+        let keys = |news: &[Numbered]| {
+            let rows = inbox_rows(&a, 50, news);
+            for row in &rows {
+                let Change::New(_, _, value) = row else { panic!("{row:?}") };
+                assert!(value.len() <= lienthong_store::queues::VALUE_LIMIT);
             }
-        }
+            rows.iter().map(|row| row.row().1.to_vec()).collect::<Vec<_>>()
+        };
+        let due = [50, 150, 250].map(|first| record_key(&a, first));
+        assert_eq!(keys(&all), due);
+        assert_eq!(keys(&all[99..201]), due, "the last of one row, one, and the first of another");
+        assert_eq!(keys(&all[100..101]), due[1..2]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::pressure::Pressure;
 use super::queuer::{Rows, ToQueues};
 use super::rows::Changed;
 use super::taking::Taken;
-use super::{Clock, Host, Hosts, recovery};
+use super::{Clock, Host, Hosts, news, recovery};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
@@ -32,6 +32,7 @@ pub(crate) struct Engine {
     pub(crate) to_queues: ToQueues,
     pub(crate) dispatches: mpsc::Sender<Due>,
     pub(crate) durable: watch::Sender<Position>,
+    pub(crate) watchers: news::Tell,
     pub(crate) snapshots: super::snapshot::Taker,
     pub(crate) commits: u64,
     pub(crate) group: Group,
@@ -263,12 +264,15 @@ impl Engine {
         let records = parts.iter().map(|p: &Part| p.records.len() as u64).sum();
         let frozen = self.snapshots.freeze(&self.hosts, records);
         self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)?;
-        let (mut rows, mut reached) = (Vec::new(), Vec::new());
+        let (mut rows, mut news, mut reached) = (Vec::new(), Vec::new(), Vec::new());
         for (agency, changed) in changes {
-            rows.extend(changed.rows(self.hosts[&agency].node.state()));
+            let state = self.hosts[&agency].node.state();
+            let told = changed.news(state);
+            rows.extend(changed.rows(state, &told));
+            news.push((agency.clone(), told.into_iter().map(|(index, _)| index).collect()));
             self.follow(&agency, &changed, &mut reached);
         }
-        self.committing = Some(Committing { group, rows, reached, frozen });
+        self.committing = Some(Committing { group, rows, news, reached, frozen });
         Ok(())
     }
 
@@ -309,6 +313,8 @@ impl Engine {
             self.durable.send_replace(persisted.end);
             self.metrics.commit(persisted.records, persisted.took);
         }
+        // Before the rows, which may have to wait.
+        committing.news.iter().for_each(|(agency, news)| news::tell(&self.watchers, agency, news));
         let mut changes = committing.rows;
         changes.extend(persisted.rows);
         if !changes.is_empty() {

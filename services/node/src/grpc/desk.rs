@@ -3,6 +3,7 @@
 use super::parse::{Acting, DossierRef, Parsed};
 use super::refusal::Refusal;
 use super::shape;
+use crate::engine::news::Hear;
 use crate::engine::queuer::Applied;
 use crate::engine::{Done, Handle, Hosts, Level, Records};
 use lienthong_core::custody::command::{Act, Command};
@@ -25,6 +26,8 @@ pub(crate) struct Desk {
     pub(crate) handle: Handle,
     pub(crate) records: Records,
     pub(crate) applied: Applied,
+    /// What is news, of each agency here.
+    pub(crate) latest: Arc<Hear>,
     pub(crate) directory: Arc<DirectoryFile>,
     pub(crate) directory_toml: Arc<str>,
     pub(crate) watchers: Arc<Semaphore>,

@@ -3,16 +3,15 @@
 use super::desk::Desk;
 use super::parse::{self, Parsed};
 use super::refusal::Refusal;
-use crate::engine::rows;
+use super::trail;
+use crate::engine::news;
+use crate::engine::rows::{self, Numbered};
 use futures::stream::{BoxStream, StreamExt};
 use lienthong_core::custody::state::State;
-use lienthong_core::custody::track::Phase;
-use lienthong_core::custody::tracks::Kept;
-use lienthong_core::ids::{AgencyId, Digest};
+use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
-use lienthong_store::queues::{Queues, QueuesError, Table};
-use prost::Message;
+use lienthong_store::queues::{QueuesError, Table};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -33,7 +32,7 @@ pub(crate) async fn list(desk: &Desk, r: v1::ListInboxRequest) -> Parsed<v1::Lis
     page(desk, &agency, r.after, size, r.undecided_only).await
 }
 
-/// Events from the queues, off the loop; from it, which of them wait for a decision.
+/// Where events are from the queues, what they are from the ledger, and from the loop what has become of them.
 async fn page(
     desk: &Desk,
     agency: &AgencyId,
@@ -41,52 +40,49 @@ async fn page(
     size: usize,
     undecided_only: bool,
 ) -> Parsed<v1::ListInboxResponse> {
-    let (queues, at) = (desk.records.queues.clone(), agency.clone());
     let limit = if undecided_only { LOOKED_AT } else { size };
-    let found = tokio::task::spawn_blocking(move || scan(&queues, &at, after, limit)).await;
-    let found = found.map_err(|_| Reason::ShuttingDown)?.map_err(|error| broken(&error))?;
+    let mut found = scan(desk, agency, rows::next(after), limit).await?;
     let mut more = found.len() == limit;
-    let found = desk.look(agency.clone(), move |state| Ok(with_decisions(state, found))).await?;
-    let (mut events, mut next_after) = (Vec::new(), after.unwrap_or(0));
-    for event in found {
-        if events.len() == size {
-            more = true;
-            break;
-        }
-        next_after = event.cursor;
-        if event.undecided || !undecided_only {
-            events.push(event);
+    let mut seen = found.last().map(|(index, _)| *index);
+    if undecided_only {
+        // In time nearly all are decided: those are not read.
+        let undecided = move |state: &State| {
+            found.retain(|(_, id)| news::may_be_undecided(state, id));
+            Ok(found)
+        };
+        found = desk.look(agency.clone(), undecided).await?;
+        if found.len() > size {
+            found.truncate(size);
+            (more, seen) = (true, found.last().map(|(index, _)| *index));
         }
     }
-    Ok(v1::ListInboxResponse { events, next_after, more })
+    let mut events = events(desk, agency, found.into_iter().map(|(index, _)| index).collect()).await?;
+    events.retain(|event| event.undecided || !undecided_only);
+    Ok(v1::ListInboxResponse { events, next_after: seen.or(after).unwrap_or(0), more })
 }
 
-fn scan(
-    queues: &Queues,
-    agency: &AgencyId,
-    after: Option<u64>,
-    limit: usize,
-) -> Result<Vec<v1::InboxEvent>, QueuesError> {
-    let start = after.map(|index| rows::record_key(agency, index));
-    let found = queues.scan(Table::Inbox, &rows::of_agency(agency), start.as_deref(), limit)?;
-    Ok(found.iter().filter_map(|(_, value)| v1::InboxEvent::decode(&value[..]).ok()).collect())
+async fn scan(desk: &Desk, agency: &AgencyId, from: u64, limit: usize) -> Parsed<Vec<Numbered>> {
+    let (queues, at) = (desk.records.queues.clone(), agency.clone());
+    let scan = move || rows::numbered(&queues, Table::Inbox, &at, from, limit);
+    let found = tokio::task::spawn_blocking(scan).await.map_err(|_| Reason::ShuttingDown)?;
+    found.map_err(|error| broken(&error))
 }
 
-fn with_decisions(state: &State, mut events: Vec<v1::InboxEvent>) -> Vec<v1::InboxEvent> {
-    for event in &mut events {
-        event.undecided = event.kind() == v1::InboxEventKind::Offered && is_undecided(state, event);
-    }
-    events
-}
-
-fn is_undecided(state: &State, event: &v1::InboxEvent) -> bool {
-    let (Some(dossier), Some(tid)) =
-        (Digest::parse_hex(&event.dossier_id), Digest::parse_hex(&event.hand_off_id))
-    else {
-        return false;
+/// Events of records that are news.
+async fn events(desk: &Desk, agency: &AgencyId, news: Vec<u64>) -> Parsed<Vec<v1::InboxEvent>> {
+    let at = agency.clone();
+    let statements = trail::reading_now(desk, move |records| {
+        let statement = |index| Ok((index, records.told(&at, LedgerIndex(index))?));
+        news.into_iter().map(statement).collect::<Result<Vec<_>, _>>()
+    });
+    let statements = statements.await?;
+    let about = move |state: &State| {
+        let about =
+            statements.into_iter().map(|(index, record)| (index, news::about(state, &record), record));
+        Ok(about.collect::<Vec<_>>())
     };
-    // What is closed waits for nobody.
-    matches!(state.tracks.kept(&dossier), Some(Kept::Open(track)) if track.phase == Phase::Inbox(tid))
+    let events = desk.look(agency.clone(), about).await?.into_iter();
+    Ok(events.filter_map(|(index, about, record)| Some(about?.event(index, &record.statement))).collect())
 }
 
 /// `WatchInbox`: from the cursor on, without end.
@@ -96,8 +92,13 @@ pub(crate) async fn watch(desk: &Desk, r: v1::WatchInboxRequest) -> Parsed<Event
     let (out, events) = mpsc::channel(BUFFERED);
     let (desk, stop) = (desk.clone(), desk.stop.clone());
     tokio::spawn(async move {
+        let following = async {
+            if let Err(refusal) = follow(&desk, &agency, r.after, &out).await {
+                let _ = out.send(Err(refusal.into())).await;
+            }
+        };
         tokio::select! {
-            () = follow(&desk, &agency, r.after, &out) => {}
+            () = following => {}
             () = stop.cancelled() => {
                 let _ = out.try_send(Err(Refusal::from(Reason::ShuttingDown).into()));
             }
@@ -107,37 +108,41 @@ pub(crate) async fn watch(desk: &Desk, r: v1::WatchInboxRequest) -> Parsed<Event
     Ok(ReceiverStream::new(events).boxed())
 }
 
+/// The newest events come from memory, right after they are durable, and those before from the queues.
 async fn follow(
     desk: &Desk,
     agency: &AgencyId,
     mut after: Option<u64>,
     out: &mpsc::Sender<Result<v1::WatchInboxResponse, Status>>,
-) {
-    let mut applied = desk.applied.clone();
+) -> Parsed<()> {
+    let mut latest = desk.latest.get(agency).ok_or(Reason::AgencyNotHosted)?.clone();
     loop {
-        let page = match page(desk, agency, after, BUFFERED, false).await {
-            Ok(page) => page,
-            Err(refusal) => {
-                let _ = out.send(Err(refusal.into())).await;
-                return;
+        let known = latest.borrow_and_update().from(rows::next(after), BUFFERED);
+        let events = match known {
+            Ok(news) if news.is_empty() => {
+                tokio::select! {
+                    more = latest.changed() => more.map_err(|_| Reason::StorageFailed)?,
+                    () = out.closed() => return Ok(()),
+                }
+                continue;
+            }
+            Ok(news) => {
+                after = news.last().copied();
+                events(desk, agency, news).await?
+            }
+            Err(since) => {
+                // The rows then tell of everything before that place.
+                desk.queues_level().await?;
+                let page = page(desk, agency, after, BUFFERED, false).await?;
+                let before = if page.more { 0 } else { since.saturating_sub(1) };
+                after = Some(page.next_after.max(before));
+                page.events
             }
         };
-        let came = !page.events.is_empty();
-        for event in page.events {
-            after = Some(event.cursor);
+        for event in events {
             if out.send(Ok(v1::WatchInboxResponse { event: Some(event) })).await.is_err() {
-                return;
+                return Ok(());
             }
-        }
-        if came {
-            continue;
-        }
-        tokio::select! {
-            more = applied.more() => if !more {
-                let _ = out.send(Err(Refusal::from(Reason::StorageFailed).into())).await;
-                return;
-            },
-            () = out.closed() => return,
         }
     }
 }

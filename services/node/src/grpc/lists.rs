@@ -10,6 +10,7 @@ use lienthong_core::custody::state::State;
 use lienthong_core::ids::{AgencyId, TrackId};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
+use lienthong_store::queues::Table;
 
 /// Rows looked at for one page: bounds the work of one call, so a filtered page may be short.
 const LOOKED_AT: usize = 2_000;
@@ -103,8 +104,9 @@ impl Query {
         let all = if open.is_some() {
             Vec::new()
         } else {
-            let (queues, agency) = (desk.records.queues.clone(), self.agency.clone());
-            let all = move || rows::dossiers_after(&queues, &agency, after, limit);
+            let (queues, agency, from) =
+                (desk.records.queues.clone(), self.agency.clone(), rows::next(after));
+            let all = move || rows::numbered(&queues, Table::Dossiers, &agency, from, limit);
             let all = tokio::task::spawn_blocking(all).await.map_err(|_| Reason::ShuttingDown)?;
             all.map_err(|error| broken(&error))?
         };

@@ -199,12 +199,19 @@ pub(crate) async fn reading<T: Send + 'static>(
     desk: &Desk,
     read: impl FnOnce(&Records) -> Result<T, crate::engine::records::ReadError> + Send + 'static,
 ) -> Parsed<T> {
-    let records = desk.records.clone();
     // While the rows are behind, what is read may still be known: to decide, an officer has to read.
-    let behind = desk.applied.are_behind();
-    if !behind {
+    if !desk.applied.are_behind() {
         desk.queues_level().await?;
     }
+    reading_now(desk, read).await
+}
+
+/// The same without waiting for the rows: of what they were waited for, or of what is so new that its place is in memory.
+pub(crate) async fn reading_now<T: Send + 'static>(
+    desk: &Desk,
+    read: impl FnOnce(&Records) -> Result<T, crate::engine::records::ReadError> + Send + 'static,
+) -> Parsed<T> {
+    let (records, behind) = (desk.records.clone(), desk.applied.are_behind());
     match tokio::task::spawn_blocking(move || read(&records)).await {
         Ok(Ok(read)) => Ok(read),
         Ok(Err(_)) if behind => Err(Refusal::from(Reason::StorageFull)),

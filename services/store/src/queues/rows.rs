@@ -15,7 +15,7 @@ pub const VALUE_LIMIT: usize = 4 << 10;
 pub enum Table {
     /// (agency, index of the first of some records that follow each other) → their positions.
     Records = 1,
-    /// What waits for an officer.
+    /// (agency, index of the first of some records of one commit) → which of them are news for an officer.
     Inbox = 4,
     /// Which dossiers an agency has.
     Dossiers = 5,
@@ -66,7 +66,7 @@ pub(crate) struct Mark {
 impl Mark {
     pub(crate) const LEN: usize = Position::LEN + 8 + 16 + 1;
     /// How keys and values are made. Rows of another making are as good as damaged: they are filled from the ledger.
-    const MAKING: u8 = 3;
+    const MAKING: u8 = 4;
 
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
