@@ -369,8 +369,8 @@ impl<C: Codec> Node<C> {
         }
         let first = LedgerIndex(self.state.next.0 - pending.records.len() as u64);
         let size = (!pending.records.is_empty()).then_some(self.state.next.0);
-        self.flights.push_back(InFlight { size, rows: pending.rows.clone(), answers });
-        Some(Batch { first, records: pending.records, touched: pending.touched, rows: pending.rows })
+        self.flights.push_back(InFlight { size, rows: pending.rows, answers });
+        Some(Batch { first, records: pending.records, touched: pending.touched })
     }
 
     fn speak(&mut self, now: Now, body: Body) -> LedgerIndex {

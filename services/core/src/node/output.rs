@@ -1,6 +1,5 @@
 //! What comes out of a node: records to persist, and statements that may leave once they are.
 
-use crate::delivery::outbox::RowKey;
 use crate::ids::{AgencyId, LedgerIndex, TrackId};
 use crate::record::Record;
 use alloc::collections::BTreeSet;
@@ -15,8 +14,6 @@ pub struct Batch {
     pub records: Vec<Record>,
     /// Tracks they touch.
     pub touched: BTreeSet<TrackId>,
-    /// Outbox rows they added or freed.
-    pub rows: BTreeSet<RowKey>,
 }
 
 /// How urgent a statement is to its receiver; lanes of the courier.

@@ -82,7 +82,7 @@ pub(crate) struct Changed {
 impl Changed {
     /// Takes the batch apart: the records go to the disk.
     pub(crate) fn of(batch: Batch) -> (Self, LedgerIndex, Vec<Record>) {
-        let Batch { first, records, touched, .. } = batch;
+        let Batch { first, records, touched } = batch;
         let came = (first.0..).zip(&records).filter(|(_, r)| news::may_be(r));
         let came = came.map(|(index, record)| (index, record.clone())).collect();
         (Self { first, came, touched }, first, records)
