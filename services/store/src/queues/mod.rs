@@ -114,14 +114,13 @@ impl Queues {
         let mut last = BTreeMap::new();
         for change in changes {
             let (key, value, is_new) = match change {
-                Change::New(table, key, value) => (rows::key(table, &key), Some(value), true),
-                Change::Put(table, key, value) => (rows::key(table, &key), Some(value), false),
-                Change::Delete(table, key) => (rows::key(table, &key), None, false),
+                Change::New(table, key, value) => (rows::key(table, &key), value, true),
+                Change::Put(table, key, value) => (rows::key(table, &key), value, false),
             };
             within("key", key.len() - 1, KEY_LIMIT)?;
-            within("value", value.as_ref().map_or(0, Vec::len), VALUE_LIMIT)?;
+            within("value", value.len(), VALUE_LIMIT)?;
             // The first change to a key tells whether it was there before all of them, the last what is there after.
-            last.entry(key).or_insert((None, is_new)).0 = value;
+            last.entry(key).or_insert((Vec::new(), is_new)).0 = value;
         }
         let mut standing = self.standing();
         let db = self.db();
@@ -129,20 +128,11 @@ impl Queues {
             let mut batch = sled::Batch::default();
             let mut after = *standing;
             for (key, (value, is_new)) in last {
-                let came_and_went = is_new && value.is_none();
-                if came_and_went {
-                    continue;
-                }
                 if !is_new {
                     db.get(&key)?.iter().for_each(|old| after.remove(&key, old));
                 }
-                match value {
-                    Some(value) => {
-                        after.add(&key, &value);
-                        batch.insert(key, value);
-                    }
-                    None => batch.remove(key),
-                }
+                after.add(&key, &value);
+                batch.insert(key, value);
             }
             after.reflects = Some(mark);
             batch.insert(MARK_KEY, &after.to_bytes(mark)[..]);

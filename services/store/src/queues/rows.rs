@@ -21,7 +21,7 @@ pub enum Table {
     Dossiers = 5,
 }
 
-/// A change to one row.
+/// A change to one row. None is ever removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Sets the value of a key that is not there: nothing old is looked for. Where that is wrong the rows do not add up to
@@ -29,17 +29,13 @@ pub enum Change {
     New(Table, Vec<u8>, Vec<u8>),
     /// Sets the value of a key.
     Put(Table, Vec<u8>, Vec<u8>),
-    /// Removes a key; nothing happens when it is not there.
-    Delete(Table, Vec<u8>),
 }
 
 impl Change {
     /// The row it changes.
     pub fn row(&self) -> (Table, &[u8]) {
         match self {
-            Change::New(table, key, _) | Change::Put(table, key, _) | Change::Delete(table, key) => {
-                (*table, key)
-            }
+            Change::New(table, key, _) | Change::Put(table, key, _) => (*table, key),
         }
     }
 }

@@ -4,8 +4,8 @@ use lienthong_store::queues::{Change, Queues, QueuesError, QueuesReport, Table};
 use lienthong_store::{NewRecord, Position};
 use std::collections::BTreeMap;
 
-/// How many commits an outbox row stays.
-const OUTBOX_STAYS: usize = 10;
+/// After how many commits a row is written over.
+const STAYS: usize = 10;
 
 /// The commits there are: their records, where those are.
 #[derive(Default)]
@@ -40,8 +40,9 @@ impl Commits {
             let head = record.payload[..record.payload.len().min(2000)].to_vec();
             changes.push(Change::Put(Table::Inbox, key(record), head));
         }
-        let done = commit.checked_sub(OUTBOX_STAYS).map(|done| &self.records[done]);
-        changes.extend(done.into_iter().flatten().map(|record| Change::Delete(Table::Inbox, key(record))));
+        let done = commit.checked_sub(STAYS).map(|done| &self.records[done]);
+        let over = |record| Change::Put(Table::Inbox, key(record), commit.to_be_bytes().to_vec());
+        changes.extend(done.into_iter().flatten().map(over));
         changes
     }
 
@@ -64,7 +65,6 @@ impl Commits {
                 Change::New(table, key, value) | Change::Put(table, key, value) => {
                     drop(due.entry(table).or_default().insert(key, value))
                 }
-                Change::Delete(table, key) => drop(due.entry(table).or_default().remove(&key)),
             }
         }
         for table in [Table::Records, Table::Inbox] {
