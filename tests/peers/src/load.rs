@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -123,26 +124,32 @@ pub(crate) fn number(message: &[u8]) -> anyhow::Result<u64> {
     Ok(u64::from_be_bytes(message[..8].try_into()?))
 }
 
-/// Messages that the consumer has not acknowledged yet.
-#[derive(Debug, Default)]
-pub(crate) struct Expected(Mutex<HashMap<u64, oneshot::Sender<()>>>);
+/// Messages that the consumer has not acknowledged yet, by their number or whatever else names them to both sides.
+#[derive(Debug)]
+pub(crate) struct Expected<K = u64>(Mutex<HashMap<K, oneshot::Sender<()>>>);
 
-impl Expected {
+impl<K> Default for Expected<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Expected<K> {
     /// To be called before the message is sent.
-    pub(crate) fn expect(&self, id: u64) -> oneshot::Receiver<()> {
+    pub(crate) fn expect(&self, id: K) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         self.lock().insert(id, tell);
         told
     }
 
     /// The consumer has acknowledged it.
-    pub(crate) fn acknowledged(&self, id: u64) {
-        if let Some(tell) = self.lock().remove(&id) {
+    pub(crate) fn acknowledged(&self, id: &K) {
+        if let Some(tell) = self.lock().remove(id) {
             let _ = tell.send(());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, oneshot::Sender<()>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,13 +8,16 @@ mod redis;
 
 use crate::load::{Load, Measured};
 use crate::server::program;
+use lienthong::End;
 use std::path::Path;
 
 /// A system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
-    /// Ours.
+    /// Ours, counted as the others are.
     Lienthong,
+    /// Ours, until the giver has the signed receipt too.
+    Receipt,
     /// NATS JetStream, `sync_interval: always`.
     JetStream,
     /// A quorum queue with publisher confirms.
@@ -29,8 +32,9 @@ pub(crate) enum System {
 
 impl System {
     /// In the order in which they are measured.
-    pub(crate) const ALL: [System; 6] = [
+    pub(crate) const ALL: [System; 7] = [
         System::Lienthong,
+        System::Receipt,
         System::JetStream,
         System::RabbitMq,
         System::Postgres,
@@ -42,6 +46,7 @@ impl System {
     pub(crate) fn name(self) -> &'static str {
         match self {
             System::Lienthong => "lienthong",
+            System::Receipt => "lienthong-receipt",
             System::JetStream => "jetstream",
             System::RabbitMq => "rabbitmq",
             System::Postgres => "postgres",
@@ -54,6 +59,7 @@ impl System {
     pub(crate) fn title(self) -> &'static str {
         match self {
             System::Lienthong => "Liên Thông",
+            System::Receipt => "Liên Thông, receipt at giver",
             System::JetStream => "JetStream, sync always",
             System::RabbitMq => "RabbitMQ quorum, confirms",
             System::Postgres => "PostgreSQL SKIP LOCKED",
@@ -62,10 +68,17 @@ impl System {
         }
     }
 
+    /// Whether it is the product.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, System::Lienthong | System::Receipt)
+    }
+
     /// Whether what it needs is installed.
     pub(crate) fn is_there(self) -> anyhow::Result<()> {
         match self {
-            System::Lienthong | System::JetStream => drop(program("nats-server", &[jetstream::TOOLS])?),
+            System::Lienthong | System::Receipt | System::JetStream => {
+                drop(program("nats-server", &[jetstream::TOOLS])?);
+            }
             System::RabbitMq => {
                 program("rabbitmq-server", &[rabbitmq::BIN])?;
                 program("epmd", &[])?;
@@ -84,7 +97,8 @@ impl System {
         load: Load<'_>,
     ) -> anyhow::Result<Vec<Measured>> {
         match self {
-            System::Lienthong => lienthong::measure(dir, binary, load).await,
+            System::Lienthong => lienthong::measure(dir, binary, load, End::Consumer).await,
+            System::Receipt => lienthong::measure(dir, binary, load, End::Receipt).await,
             System::JetStream => jetstream::measure(dir, load).await,
             System::RabbitMq => rabbitmq::measure(dir, load).await,
             System::Postgres => postgres::measure(dir, load, 1).await,

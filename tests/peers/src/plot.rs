@@ -35,8 +35,8 @@ fn panel(body: &mut String, y: &mut usize, report: &Report, in_flight: u32) {
     *y += GAP;
     for (system, m) in all {
         let (long, text_y) = (m.per_second / most * LONGEST, *y + 15);
-        let colour = if system == System::Lienthong { "#b3261e" } else { "#7d8da1" };
-        let ratio = report.ours_over(system, in_flight).filter(|_| system != System::Lienthong);
+        let colour = if system.is_ours() { "#b3261e" } else { "#7d8da1" };
+        let ratio = report.ours_over(system, in_flight).filter(|_| !system.is_ours());
         let ratio = ratio.map_or(String::new(), |r| format!(", ours is {r:.2} ×"));
         let _ = writeln!(
             body,

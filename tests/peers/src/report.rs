@@ -57,9 +57,8 @@ impl Report {
             let ours = self.of(System::Lienthong, *in_flight);
             for system in System::ALL {
                 let Some(m) = self.of(system, *in_flight) else { continue };
-                let is_ours = system == System::Lienthong;
                 let ratio = |value: Option<f64>| {
-                    value.filter(|_| !is_ours).map_or(String::new(), |r| format!("{r:.2}"))
+                    value.filter(|_| !system.is_ours()).map_or(String::new(), |r| format!("{r:.2}"))
                 };
                 table.add_row([
                     in_flight.to_string(),
@@ -80,8 +79,10 @@ impl Report {
     fn about_the_disk(&self) -> String {
         let Some(raw) = median(self.raw.iter().copied()) else { return String::new() };
         let mut text = format!("one raw append of 2 KiB and fdatasync: {raw:.3} ms");
-        if let Some(ours) = self.of(System::Lienthong, 1) {
-            text += &format!("; p50 of ours at 1 in flight is {:.1} of them", ours.p50_ms / raw);
+        for (system, until) in [(System::Lienthong, "consumer"), (System::Receipt, "receipt at the giver")] {
+            if let Some(ours) = self.of(system, 1) {
+                text += &format!("; p50 of ours at 1 in flight to the {until}: {:.2} of them", ours.p50_ms / raw);
+            }
         }
         text
     }
@@ -99,8 +100,9 @@ impl Report {
 /// What a reader must know of the comparison.
 const CAVEATS: &str = "\
 Medians over turns, all on this one machine; only ratios are worth quoting. One hand-over: 2 KiB durable before the
-producer is told, received and acknowledged by the consumer. Ours is signed on both sides and durable in two ledgers;
-the others keep one copy. RabbitMQ does not confirm an acknowledgement, so it counts when it is sent; consumers of
+producer is told, received and acknowledged by the consumer. Ours is signed on both sides and durable in two ledgers
+before its consumer hears of it; the others keep one copy. With \"receipt at giver\" it also counts until the receiver's
+signed receipt is durable in the giver's ledger, of which the others have nothing. RabbitMQ does not confirm an acknowledgement, so it counts when it is sent; consumers of
 PostgreSQL are woken for nothing, inside the process that measures.";
 
 /// The middle one.

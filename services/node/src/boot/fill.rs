@@ -85,8 +85,8 @@ impl Told {
     }
 
     fn record(&mut self, state: &State, index: u64, record: &Record) {
-        self.news.extend(news::dossier(state, record).map(|id| (index, id)));
         let Record::Statement(record) = record else { return };
+        self.news.extend(news::of(state, index, record).map(|news| (index, news.track)));
         let begins = |id: &TrackId| state.tracks.kept(id).is_some_and(|t| rows::number(&t.read()) == index);
         self.begun.extend(record.statement.track().filter(begins).map(|id| (index, id)));
     }

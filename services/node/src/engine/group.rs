@@ -1,6 +1,7 @@
 //! What was decided together and becomes durable together, and what may be told then.
 
 use super::events::{Level, Release, TransferKey, Waiter};
+use super::news::News;
 use lienthong_core::ids::{AgencyId, Incarnation, LedgerIndex};
 use lienthong_core::record::Record;
 use lienthong_link::Ack;
@@ -42,7 +43,7 @@ pub(crate) struct Committing {
     /// Rows it leads to.
     pub(crate) rows: Vec<Change>,
     /// What is news for officers.
-    pub(crate) news: Vec<(AgencyId, Vec<u64>)>,
+    pub(crate) news: Vec<(AgencyId, Vec<News>)>,
     /// Transfers that reached a level.
     pub(crate) reached: Vec<(TransferKey, Level)>,
     /// The states as of this commit, when a snapshot is due.

@@ -11,7 +11,7 @@
 //! the loop tells, which has it in memory, as it has the outbox, and what an event is the ledger: rows that said it too were
 //! a third of all processor time.
 
-use super::news;
+use super::news::{self, News};
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
 use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, TrackId};
@@ -88,15 +88,19 @@ impl Changed {
         (Self { first, came, touched }, first, records)
     }
 
-    /// Its records that are news for an officer, and their dossiers, for the state right after the batch.
-    pub(crate) fn news(&self, state: &State) -> Vec<Numbered> {
-        let news = |(index, record): &(u64, Record)| Some((*index, news::dossier(state, record)?));
+    /// What of it is news for an officer, for the state right after the batch.
+    pub(crate) fn news(&self, state: &State) -> Vec<News> {
+        let news = |(index, record): &(u64, Record)| match record {
+            Record::Statement(record) => news::of(state, *index, record),
+            _ => None,
+        };
         self.came.iter().filter_map(news).collect()
     }
 
     /// The rows, for the same state.
-    pub(crate) fn rows(&self, state: &State, news: &[Numbered]) -> Vec<Change> {
-        let mut rows = inbox_rows(&state.me, self.first.0, news);
+    pub(crate) fn rows(&self, state: &State, news: &[News]) -> Vec<Change> {
+        let news: Vec<Numbered> = news.iter().map(|news| (news.index, news.track)).collect();
+        let mut rows = inbox_rows(&state.me, self.first.0, &news);
         let number = |id: &TrackId| Some((number(&state.tracks.kept(id)?.read()), *id));
         let begun = self.touched.iter().filter_map(number).filter(|(number, _)| *number >= self.first.0);
         let mut begun: Vec<_> = begun.collect();

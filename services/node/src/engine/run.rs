@@ -269,7 +269,7 @@ impl Engine {
             let state = self.hosts[&agency].node.state();
             let told = changed.news(state);
             rows.extend(changed.rows(state, &told));
-            news.push((agency.clone(), told.into_iter().map(|(index, _)| index).collect()));
+            news.push((agency.clone(), told));
             self.follow(&agency, &changed, &mut reached);
         }
         self.committing = Some(Committing { group, rows, news, reached, frozen });
@@ -314,7 +314,9 @@ impl Engine {
             self.metrics.commit(persisted.records, persisted.took);
         }
         // Before the rows, which may have to wait.
-        committing.news.iter().for_each(|(agency, news)| news::tell(&self.watchers, agency, news));
+        for (agency, news) in committing.news {
+            news::tell(&self.watchers, &agency, news);
+        }
         let mut changes = committing.rows;
         changes.extend(persisted.rows);
         if !changes.is_empty() {

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::parse::{self, Parsed};
 use super::refusal::Refusal;
 use super::trail;
-use crate::engine::news;
+use crate::engine::news::{self, From, News};
 use crate::engine::rows::{self, Numbered};
 use futures::stream::{BoxStream, StreamExt};
 use lienthong_core::custody::state::State;
@@ -12,6 +12,7 @@ use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::reason::Reason;
 use lienthong_proto::v1;
 use lienthong_store::queues::{QueuesError, Table};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -69,20 +70,18 @@ async fn scan(desk: &Desk, agency: &AgencyId, from: u64, limit: usize) -> Parsed
 }
 
 /// Events of records that are news.
-async fn events(desk: &Desk, agency: &AgencyId, news: Vec<u64>) -> Parsed<Vec<v1::InboxEvent>> {
+async fn events(desk: &Desk, agency: &AgencyId, places: Vec<u64>) -> Parsed<Vec<v1::InboxEvent>> {
     let at = agency.clone();
     let statements = trail::reading_now(desk, move |records| {
         let statement = |index| Ok((index, records.told(&at, LedgerIndex(index))?));
-        news.into_iter().map(statement).collect::<Result<Vec<_>, _>>()
+        places.into_iter().map(statement).collect::<Result<Vec<_>, _>>()
     });
     let statements = statements.await?;
-    let about = move |state: &State| {
-        let about =
-            statements.into_iter().map(|(index, record)| (index, news::about(state, &record), record));
-        Ok(about.collect::<Vec<_>>())
+    let news = move |state: &State| {
+        let news = statements.into_iter().filter_map(|(index, record)| news::of(state, index, &record));
+        Ok(news.collect::<Vec<_>>())
     };
-    let events = desk.look(agency.clone(), about).await?.into_iter();
-    Ok(events.filter_map(|(index, about, record)| Some(about?.event(index, &record.statement))).collect())
+    Ok(desk.look(agency.clone(), news).await?.into_iter().map(News::event).collect())
 }
 
 /// `WatchInbox`: from the cursor on, without end.
@@ -116,21 +115,32 @@ async fn follow(
     out: &mpsc::Sender<Result<v1::WatchInboxResponse, Status>>,
 ) -> Parsed<()> {
     let mut latest = desk.latest.get(agency).ok_or(Reason::AgencyNotHosted)?.clone();
+    let mut is_level = false;
     loop {
-        let known = latest.borrow_and_update().from(rows::next(after), BUFFERED);
+        let known = latest.borrow_and_update().from(Instant::now(), rows::next(after), BUFFERED);
         let events = match known {
-            Ok(news) if news.is_empty() => {
+            From::Fresh(news) if news.is_empty() => {
+                is_level = true;
                 tokio::select! {
                     more = latest.changed() => more.map_err(|_| Reason::StorageFailed)?,
                     () = out.closed() => return Ok(()),
                 }
                 continue;
             }
-            Ok(news) => {
-                after = news.last().copied();
-                events(desk, agency, news).await?
+            From::Fresh(news) if is_level => {
+                after = news.last().map(|news| news.index);
+                news.into_iter().map(News::event).collect()
             }
-            Err(since) => {
+            // What came before this call may have been decided since.
+            From::Fresh(news) => {
+                after = news.last().map(|news| news.index);
+                events(desk, agency, news.into_iter().map(|news| news.index).collect()).await?
+            }
+            From::Places(places) => {
+                after = places.last().copied();
+                events(desk, agency, places).await?
+            }
+            From::Behind(since) => {
                 // The rows then tell of everything before that place.
                 desk.queues_level().await?;
                 let page = page(desk, agency, after, BUFFERED, false).await?;

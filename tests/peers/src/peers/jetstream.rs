@@ -96,7 +96,7 @@ async fn consume(
             let reply = message.message.reply.context("a message without a reply subject")?;
             // A confirmed acknowledgement, over the one inbox of the client: cheaper than `double_ack`.
             client.request(reply, "+ACK".into()).await?;
-            expected.acknowledged(id);
+            expected.acknowledged(&id);
             anyhow::Ok(())
         }
     });

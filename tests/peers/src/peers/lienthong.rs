@@ -1,11 +1,12 @@
 //! Liên Thông: two agencies in two processes of the product's binary over a nats-server with its default sync, called
 //! over gRPC, with one call for all acts over each connection.
 //!
-//! A hand-over is an OFFER: durable in the giver's ledger, received durably in the receiver's, and the signed receipt
+//! A hand-over is an OFFER: durable in the giver's ledger when the producer is told, received durably in the receiver's
+//! when its consumer is told, who watches the inbox. Or ([`End::Receipt`]) one step more: until the signed receipt is
 //! durable at the giver, who waited for it. The dossiers are taken in before.
 
-use super::jetstream::nats_server;
-use crate::load::{Load, Measured, PAYLOAD, Peer, message};
+use super::jetstream::{nats_server, or_why};
+use crate::load::{Expected, Load, Measured, PAYLOAD, Peer, message};
 use crate::server::{self, Server, free_port};
 use anyhow::Context;
 use lienthong_proto::acts::{Act, Acts};
@@ -33,17 +34,34 @@ const PREPARED_PER_FLIGHT: u64 = 3_000;
 /// Intakes under way while dossiers are prepared.
 const INTAKES: u64 = 256;
 
+/// When a hand-over ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The receiver's consumer has it, and it is acknowledged in the receiver's ledger.
+    Consumer,
+    /// The giver has the receipt in its ledger.
+    Receipt,
+}
+
 struct Lienthong {
+    end: End,
+    /// By dossier.
+    expected: Arc<Expected<String>>,
     calls: Vec<Arc<Acts>>,
     client: DossierServiceClient<Channel>,
     dossiers: Mutex<VecDeque<String>>,
     taken_in: AtomicU64,
 }
 
-pub(super) async fn measure(dir: &Path, binary: &Path, load: Load<'_>) -> anyhow::Result<Vec<Measured>> {
+pub(super) async fn measure(
+    dir: &Path,
+    binary: &Path,
+    load: Load<'_>,
+    end: End,
+) -> anyhow::Result<Vec<Measured>> {
     let (nats, url) = nats_server(dir, "").await?;
     write_directory(dir, binary).await?;
-    let (receiver, _) = start_node(dir, binary, RECEIVER, &url).await?;
+    let (receiver, receives_at) = start_node(dir, binary, RECEIVER, &url).await?;
     let (giver, at) = start_node(dir, binary, GIVER, &url).await?;
     let client = DossierServiceClient::new(at.connect().await?);
     let mut calls = Vec::new();
@@ -51,12 +69,31 @@ pub(super) async fn measure(dir: &Path, binary: &Path, load: Load<'_>) -> anyhow
         let mut client = DossierServiceClient::new(at.connect().await?);
         calls.push(Arc::new(Acts::open(&mut client).await?));
     }
-    let peer = Lienthong { calls, client, dossiers: Mutex::default(), taken_in: AtomicU64::new(0) };
-    let measured = load.run(Arc::new(peer)).await;
+    let expected = Arc::new(Expected::default());
+    let consuming = match end {
+        End::Consumer => tokio::spawn(consume(receives_at.connect().await?, expected.clone())),
+        End::Receipt => tokio::spawn(std::future::pending()),
+    };
+    let (dossiers, taken_in) = (Mutex::default(), AtomicU64::new(0));
+    let peer = Lienthong { end, expected, calls, client, dossiers, taken_in };
+    let measured = or_why(load.run(Arc::new(peer)).await, consuming).await;
     giver.stop().await;
     receiver.stop().await;
     nats.stop().await;
     measured
+}
+
+/// What an officer's software does: it watches the inbox, in which nothing stands that is not durable and signed for.
+async fn consume(channel: Channel, expected: Arc<Expected<String>>) -> anyhow::Result<()> {
+    let request = v1::WatchInboxRequest { agency: RECEIVER.into(), after: None };
+    let mut events = DossierServiceClient::new(channel).watch_inbox(request).await?.into_inner();
+    while let Some(next) = events.message().await? {
+        let event = next.event.context("an answer without an event")?;
+        if event.kind() == v1::InboxEventKind::Offered {
+            expected.acknowledged(&event.dossier_id);
+        }
+    }
+    anyhow::bail!("the inbox is watched no more")
 }
 
 /// Keys of both, and the directory that names them.
@@ -163,17 +200,24 @@ impl Peer for Lienthong {
 
     async fn hand_over(&self, id: u64) -> anyhow::Result<bool> {
         let Some(dossier) = self.next() else { return Ok(false) };
+        let (wait_for, told) = match self.end {
+            End::Consumer => (v1::AckLevel::Stored, Some(self.expected.expect(dossier.clone()))),
+            End::Receipt => (v1::AckLevel::Received, None),
+        };
         let request = v1::OfferHandOffRequest {
             act: act(format!("o{id}")),
             dossier: Some(v1::DossierRef { by: Some(v1::dossier_ref::By::Id(dossier)) }),
             to: RECEIVER.into(),
             kind: v1::HandOffKind::Forward as i32,
-            wait_for: v1::AckLevel::Received as i32,
+            wait_for: wait_for as i32,
             wait_ms: 60_000,
             ..Default::default()
         };
         let done = self.call(id).perform(Act::Offer(request)).await?;
-        anyhow::ensure!(done.level() >= v1::AckLevel::Received, "an offer was not received within a minute");
+        anyhow::ensure!(done.level() >= wait_for, "an offer did not come to {wait_for:?} within a minute");
+        if let Some(told) = told {
+            told.await?;
+        }
         Ok(true)
     }
 }

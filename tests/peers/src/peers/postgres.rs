@@ -140,7 +140,7 @@ async fn consume(
         while wanted > 0 {
             let taken = client.query(&take, &[&(wanted as i64)]).await?;
             for row in &taken {
-                expected.acknowledged(number(row.get(0))?);
+                expected.acknowledged(&number(row.get(0))?);
             }
             wanted -= taken.len();
         }

@@ -96,7 +96,7 @@ async fn consume(channel: Channel, expected: Arc<Expected>) -> anyhow::Result<()
         let last = chunk.last().context("an empty chunk")?;
         last.acker.ack(BasicAckOptions { multiple: true }).await?;
         for delivery in &chunk {
-            expected.acknowledged(number(&delivery.data)?);
+            expected.acknowledged(&number(&delivery.data)?);
         }
     }
     anyhow::bail!("the subscription ended")

@@ -62,7 +62,7 @@ async fn consume(mut connection: MultiplexedConnection, expected: Arc<Expected>)
         done.cmd("XACK").arg(STREAM).arg(GROUP).arg(&ids);
         done.cmd("XDEL").arg(STREAM).arg(&ids);
         let (_, _): (i64, i64) = done.query_async(&mut connection).await?;
-        numbers.into_iter().for_each(|id| expected.acknowledged(id));
+        numbers.into_iter().for_each(|id| expected.acknowledged(&id));
     }
 }
 
