@@ -12,6 +12,7 @@
 pub(crate) mod admit;
 pub(crate) mod anchor;
 pub(crate) mod complaints;
+pub(crate) mod enclosure;
 pub(crate) mod events;
 pub(crate) mod fair;
 pub(crate) mod flow;
@@ -25,6 +26,7 @@ pub(crate) mod news;
 pub(crate) mod outgoing;
 pub(crate) mod persist;
 pub(crate) mod phases;
+pub(crate) mod places;
 pub(crate) mod pressure;
 pub(crate) mod queuer;
 pub(crate) mod recent;

@@ -14,7 +14,7 @@ use crate::engine::run::Engine;
 use crate::engine::sent::Sent;
 use crate::engine::snapshot::Taker;
 use crate::engine::{Clock, Handle, Records, gauges, greeting, incoming, news, outgoing, pressure};
-use crate::grpc::desk::Desk;
+use crate::grpc::desk::{CallTrace, Desk};
 use crate::grpc::node_service::Ops;
 use crate::grpc::server;
 use lienthong_core::ids::AgencyId;
@@ -169,6 +169,7 @@ async fn up(config: &NodeConfig, clock: Clock, booted: Booted, link: Link) -> Re
         directory,
         directory_toml,
         watchers: Arc::new(Semaphore::new(config.limits.watchers)),
+        trace: CallTrace::default(),
         stop: grpc.asked.clone(),
     };
     let ops = Ops {

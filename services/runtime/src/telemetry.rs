@@ -23,6 +23,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, TelemetryConfig};
+use crate::trace;
 
 /// The instrumentation scope, and the prefix of the targets whose spans are exported.
 pub(crate) const SCOPE: &str = "lienthong";
@@ -73,7 +74,7 @@ pub enum TelemetryError {
 #[derive(Debug)]
 #[must_use = "without shutdown() the last batch is lost"]
 pub struct TelemetryGuard {
-    traces: SdkTracerProvider,
+    traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
 }
 
@@ -85,18 +86,21 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
         reason: error.to_string(),
     })?;
     let guard = providers(config, identity)?;
-    let ours = filter_fn(|meta| meta.target().starts_with(SCOPE) && *meta.level() <= tracing::Level::INFO)
-        .with_max_level_hint(LevelFilter::INFO);
+    let ours = filter_fn(trace::ids::is_ours).with_max_level_hint(LevelFilter::INFO);
     let vouched_for =
         filter_fn(|meta| meta.target().starts_with(SCOPE) || *meta.level() <= tracing::Level::INFO)
             // It leaves the highest level to the configured filter; without a word it would be all of them.
             .with_max_level_hint(LevelFilter::TRACE);
-    let traces = tracing_opentelemetry::layer()
-        .with_tracer(guard.traces.tracer(SCOPE))
-        .with_location(false)
-        .with_threads(false)
-        .with_tracked_inactivity(false)
-        .with_filter(ours);
+    let traces = match &guard.traces {
+        Some(traces) => tracing_opentelemetry::layer()
+            .with_tracer(traces.tracer(SCOPE))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(ours)
+            .boxed(),
+        None => trace::ids::IdsOnly.with_filter(ours).boxed(),
+    };
     let logs = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
@@ -114,14 +118,14 @@ pub fn init(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemetr
     if let Some(metrics) = &guard.metrics {
         opentelemetry::global::set_meter_provider(metrics.clone());
     }
-    crate::trace::EXPORTED.store(config.otlp_endpoint.is_some(), Ordering::Relaxed);
+    trace::EXPORTED.store(guard.traces.is_some(), Ordering::Relaxed);
     Ok(guard)
 }
 
 fn providers(config: &TelemetryConfig, identity: Identity<'_>) -> Result<TelemetryGuard, TelemetryError> {
     let Some(endpoint) = &config.otlp_endpoint else {
-        // Spans get ids, which are logged and kept with statements, and go nowhere.
-        return Ok(TelemetryGuard { traces: SdkTracerProvider::builder().build(), metrics: None });
+        // Spans get ids, which are kept with statements and sent with them, and go nowhere.
+        return Ok(TelemetryGuard { traces: None, metrics: None });
     };
     let wrong = |error: opentelemetry_otlp::ExporterBuildError| TelemetryError::Exporter {
         endpoint: endpoint.clone(),
@@ -145,10 +149,9 @@ fn providers(config: &TelemetryConfig, identity: Identity<'_>) -> Result<Telemet
         .build()
         .map_err(wrong)?;
     Ok(TelemetryGuard {
-        traces: SdkTracerProvider::builder()
-            .with_resource(resource.clone())
-            .with_batch_exporter(spans)
-            .build(),
+        traces: Some(
+            SdkTracerProvider::builder().with_resource(resource.clone()).with_batch_exporter(spans).build(),
+        ),
         metrics: Some(
             SdkMeterProvider::builder().with_resource(resource).with_periodic_exporter(numbers).build(),
         ),
@@ -163,6 +166,7 @@ impl TelemetryGuard {
         // The exporters block their caller, and what they wait for runs on this runtime. They get threads of their own
         // and not blocking tasks, because the end of the runtime would wait for those beyond the bound.
         let traces = on_a_thread(move || {
+            let Some(traces) = traces else { return Ok(()) };
             // The result of the last export comes from the flush; shutdown alone answers Ok whatever happened.
             let flushed = traces.force_flush();
             flushed.and(traces.shutdown_with_timeout(SHUTDOWN_BOUND - EXPORT_BOUND))

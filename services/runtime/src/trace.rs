@@ -1,9 +1,11 @@
 //! The W3C trace context: how one dossier's journey is one trace across agencies, without anybody else naming
 //! opentelemetry.
 //!
-//! Ids exist and are propagated whenever [`crate::telemetry::init`] has run, also without a collector: a
+//! Ids exist and are propagated whenever [`crate::telemetry::init`] has run, also without a collector (`ids`): a
 //! collector set up tomorrow then finds the acceptances of tomorrow linked to the offers of today. Where telemetry was not
 //! initialised, [`TraceContext::current`] is `None` and the caller's context is to be kept unchanged.
+
+pub(crate) mod ids;
 
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +49,7 @@ impl TraceContext {
 
     /// The context of `span`. Fixes the parent of the span: call [`set_parent`] before.
     pub fn of(span: &tracing::Span) -> Option<Self> {
-        Self::of_context(&span.context())
+        ids::of(span).or_else(|| Self::of_context(&span.context()))
     }
 
     fn of_context(context: &Context) -> Option<Self> {
@@ -94,6 +96,10 @@ pub fn is_exported() -> bool {
 /// Makes `context` the parent of `span`. Works only before the span is entered or asked for its context; a span that is
 /// filtered out or already begun is left as it is, because tracing never stops work.
 pub fn set_parent(span: &tracing::Span, context: &TraceContext) {
+    ids::set_parent(span, context);
+    if !is_exported() {
+        return;
+    }
     let Some(remote) = context.span_context() else { return };
     if let Err(error) = span.set_parent(Context::new().with_remote_span_context(remote)) {
         tracing::trace!(%error, "span keeps its parent");
@@ -103,7 +109,9 @@ pub fn set_parent(span: &tracing::Span, context: &TraceContext) {
 /// Links `span` to `context`: caused by it, but not part of it. An acceptance two days after the offer is a trace of its
 /// own, linked to the offer's.
 pub fn link(span: &tracing::Span, context: &TraceContext) {
-    if let Some(remote) = context.span_context() {
+    if is_exported()
+        && let Some(remote) = context.span_context()
+    {
         span.add_link(remote);
     }
 }

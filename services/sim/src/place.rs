@@ -20,7 +20,7 @@ use lienthong_core::record::{Record, StatementRecord};
 use lienthong_core::recovery::Nonce;
 use lienthong_core::statement::Statement;
 use lienthong_wire::chain::payload_hash;
-use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
+use lienthong_wire::envelope::{Enclosed, Letter, PackBuilder, encode_envelope};
 use lienthong_wire::keys::Signer;
 use lienthong_wire::snapshot::{self, Snapshot};
 use lienthong_wire::statement::WireCodec;
@@ -266,14 +266,15 @@ impl Place {
     /// The envelope of a dispatch, out of the ledger's bytes.
     pub fn envelope(&self, dispatch: &Dispatch) -> Option<Vec<u8>> {
         let record = self.statement(dispatch.statement)?;
-        let certificate: Option<Vec<&Statement>> =
-            dispatch.certificate.iter().map(|i| self.statement(*i).map(|r| &*r.statement)).collect();
+        let certificate: Option<Vec<Enclosed<'_>>> =
+            dispatch.certificate.iter().map(|i| self.statement(*i).map(|r| (&*r.statement).into())).collect();
         let content = match dispatch.content {
             Some(index) => Some(self.statement(index)?.content.as_deref()?),
             None => None,
         };
         let (certificate, trace) = (certificate?, record.trace.as_deref());
-        let letter = Letter { statement: &record.statement, certificate: &certificate, content, trace };
+        let letter =
+            Letter { statement: (&*record.statement).into(), certificate: &certificate, content, trace };
         Some(encode_envelope(&letter))
     }
 

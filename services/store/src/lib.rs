@@ -22,7 +22,7 @@ pub mod verify;
 
 pub use config::Config;
 pub use error::{Fault, OpenError, StoreError, Wrong};
-pub use ledger::{Appended, Cut, Footing, Ledger, OpenReport, Reader, ScanFrom};
+pub use ledger::{Appended, Cut, Footing, Ledger, OpenReport, Piece, Reader, ScanFrom};
 pub use position::Position;
 pub use record::{Body, NewRecord, StoredRecord};
 pub use space::{Room, Space};

@@ -2,6 +2,7 @@
 
 mod support;
 
+use lienthong_core::ids::LedgerIndex;
 use lienthong_store::verify;
 use std::path::{Path, PathBuf};
 use support::{fresh, next, open, patch, read_at, segment, temp, with_body};
@@ -73,13 +74,22 @@ fn readers_see_what_is_wrong_too() {
     let record = with_body(next(&ledger, "a", 0, 5000), 100);
     let at = ledger.append(vec![record]).expect("an append").positions[0];
     let reader = ledger.reader();
-    reader.read(at).expect("a read");
+    let of = (&support::agency("a"), LedgerIndex(0));
+    let whole = reader.read(at).expect("a read");
+    let piece = reader.piece(at, of).expect("a read");
+    assert_eq!((&piece.payload, &piece.proof), (&whole.payload, &whole.proof));
+    assert_eq!(reader.body_of(&piece, of).expect("a read"), whole.body);
+    for other in [(&support::agency("b"), LedgerIndex(0)), (&support::agency("a"), LedgerIndex(1))] {
+        let fault = reader.piece(at, other).expect_err("another record").to_string();
+        assert!(fault.contains("another record lies here"), "{fault}");
+    }
     let path = segment(dir.path(), 1);
     let start = u64::from(at.commit + at.record);
     for offset in [start, start + 10, start + 100, start + 4500] {
         let byte = read_at(&path, offset, 1)[0];
         patch(&path, offset, &[byte ^ 16]);
         reader.read_meta(at).expect_err("a fault");
+        reader.piece(at, of).expect_err("a fault");
         patch(&path, offset, &[byte]);
     }
     let pages = read_at(&path, 0, 16384);
@@ -87,4 +97,5 @@ fn readers_see_what_is_wrong_too() {
     patch(&path, body as u64 + 20, &[pages[body + 20] ^ 4]);
     reader.read(at).expect_err("a fault");
     reader.read_meta(at).expect("the rest is whole");
+    reader.body_of(&reader.piece(at, of).expect("the rest is whole"), of).expect_err("a fault");
 }

@@ -98,8 +98,8 @@ fn pack(
     let mut pack = PackBuilder::new();
     for n in places {
         let letter = Letter {
-            statement: &offers[*n],
-            certificate: &[&intakes[*n]],
+            statement: (&*offers[*n]).into(),
+            certificate: &[(&*intakes[*n]).into()],
             content: Some(&contents[*n].1),
             trace: None,
         };

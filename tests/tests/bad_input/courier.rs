@@ -154,7 +154,8 @@ pub(crate) fn flipped(bytes: &Bytes, at: usize) -> Bytes {
 }
 
 pub(crate) fn envelope(statement: &Statement, certificate: &[&Statement], content: Option<&[u8]>) -> Vec<u8> {
-    encode_envelope(&Letter { statement, certificate, content, trace: None })
+    let certificate: Vec<_> = certificate.iter().map(|s| (*s).into()).collect();
+    encode_envelope(&Letter { statement: statement.into(), certificate: &certificate, content, trace: None })
 }
 
 /// Envelopes as one message.

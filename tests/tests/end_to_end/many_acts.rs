@@ -95,6 +95,38 @@ async fn a_refused_act_is_told_as_a_call_would_tell_it_and_the_others_go_on() {
     assert!(answers.message().await.unwrap().is_none(), "the call ends when everything is answered");
 }
 
+/// What the ledger of a node keeps as part of a trace.
+fn kept_of(scene: &super::Scene, node: &str, trace: &str) -> Option<String> {
+    let folder = scene.province.path().join(node).join("data").join("ledger");
+    let begins = format!("00-{trace}-");
+    std::fs::read_dir(folder).unwrap().find_map(|file| {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let at = bytes.windows(begins.len()).position(|window| window == begins.as_bytes())?;
+        Some(String::from_utf8(bytes[at..at + 55].to_vec()).unwrap())
+    })
+}
+
+/// No node here exports anything: whoever does finds the caller's trace all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callers_trace_goes_with_its_acts_to_the_other_side() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let Some(mut scene) = started(&[&["a"], &["b"]]).await else { return };
+    let a = scene.province.desk("a");
+    let id = a.submit("s", CONTENT.as_bytes()).await.unwrap().dossier_id;
+    assert_eq!(kept_of(&scene, "a", TRACE), None);
+    let act = Some(offer(&a, "o", &id, v1::AckLevel::Received));
+    let mut call = tonic::Request::new(tokio_stream::once(v1::PerformActsRequest { number: 1, act }));
+    call.metadata_mut().insert("traceparent", CALLER.parse().unwrap());
+    let mut answers = a.client.clone().perform_acts(call).await.unwrap().into_inner();
+    let answer = answers.message().await.unwrap().unwrap().answer.unwrap();
+    let v1::perform_acts_response::Answer::Done(done) = answer else { panic!("{answer:?}") };
+    assert!(done.level() >= v1::AckLevel::Received, "{done:?}");
+    let [mine, theirs] = ["a", "b"].map(|node| kept_of(&scene, node, TRACE));
+    assert!(mine.is_some() && mine == theirs, "{mine:?} {theirs:?}");
+    assert_ne!(mine.as_deref(), Some(CALLER), "the offer is a part of its own");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_ends_answers_what_is_under_way() {
     let Some(mut scene) = started(&[&["a"], &["b"]]).await else { return };

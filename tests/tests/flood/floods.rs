@@ -205,8 +205,8 @@ impl Forger {
             }),
         );
         let envelope = encode_envelope(&Letter {
-            statement: &offer,
-            certificate: &[&intake],
+            statement: (&*offer).into(),
+            certificate: &[(&*intake).into()],
             content: Some(&content),
             trace: None,
         });

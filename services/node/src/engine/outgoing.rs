@@ -2,6 +2,7 @@
 //!
 //! Whatever fails here is only late: the outbox row stays, and the courier sends it again.
 
+use super::enclosure::{Enclosure, With};
 use super::events::Event;
 use super::flow::Flow;
 use super::handle::Handle;
@@ -11,11 +12,9 @@ use super::sent::{Pair, Sent};
 use lienthong_core::delivery::courier::Trouble;
 use lienthong_core::ids::{AgencyId, LedgerIndex};
 use lienthong_core::node::{Dispatch, Lane};
-use lienthong_core::record::StatementRecord;
-use lienthong_core::statement::Statement;
 use lienthong_link::{Link, SendError};
 use lienthong_runtime::Metrics;
-use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
+use lienthong_wire::envelope::{Enclosed, Letter, PackBuilder, encode_envelope};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -201,46 +200,56 @@ impl Dispatcher {
     }
 
     fn envelope(&self, dispatch: &Dispatch, from: ReadFrom) -> Result<Vec<u8>, ReadError> {
-        let read = |index: LedgerIndex| match from {
-            ReadFrom::Memory => {
-                let recent = self.records.recent.get(&dispatch.from, index.0);
-                recent.ok_or_else(|| ReadError::NoPlace { agency: dispatch.from.clone(), index })
+        let read = |index: LedgerIndex| {
+            let with = if dispatch.content == Some(index) { With::Content } else { With::Nothing };
+            match from {
+                ReadFrom::Memory => {
+                    let recent = self.records.recent.get(&dispatch.from, index.0).map(Enclosure::Recent);
+                    recent.ok_or_else(|| ReadError::NoPlace { agency: dispatch.from.clone(), index })
+                }
+                ReadFrom::Disk => self.read_in_time(&dispatch.from, index, with),
             }
-            ReadFrom::Disk => self.read_in_time(&dispatch.from, index),
         };
-        let record = read(dispatch.statement)?;
-        let certificate: Vec<Arc<StatementRecord>> =
+        let statement = read(dispatch.statement)?;
+        let certificate: Vec<Enclosure> =
             dispatch.certificate.iter().map(|index| read(*index)).collect::<Result<_, _>>()?;
+        let elsewhere;
         let content = match dispatch.content {
             // Mostly it lies with a statement that was read just now.
             Some(index) => match dispatch.certificate.iter().position(|of| *of == index) {
-                Some(at) => certificate[at].content.clone(),
-                None => read(index)?.content.clone(),
+                Some(at) => certificate[at].content(),
+                None => {
+                    elsewhere = read(index)?;
+                    elsewhere.content()
+                }
             },
             None => None,
         };
-        let spine: Vec<&Statement> = certificate.iter().map(|r| &*r.statement).collect();
-        let kind = record.statement.body.kind().name();
+        let spine: Vec<Enclosed<'_>> = certificate.iter().map(Enclosure::enclosed).collect();
+        let trace = statement.trace()?;
+        let statement = statement.enclosed();
+        let kind = statement.kind.name();
         self.metrics.sent(kind, 1);
         if dispatch.attempts > 0 {
             self.metrics.resent(kind, 1);
         }
-        Ok(encode_envelope(&Letter {
-            statement: &record.statement,
-            certificate: &spine,
-            content: content.as_deref(),
-            trace: record.trace.as_deref(),
-        }))
+        let trace = trace.as_deref();
+        Ok(encode_envelope(&Letter { statement, certificate: &spine, content, trace }))
     }
 }
 
 impl Dispatcher {
     /// What is too large for the memory is found through the queues, which may be a moment behind.
-    fn read_in_time(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Arc<StatementRecord>, ReadError> {
-        match self.records.statement(agency, index) {
+    fn read_in_time(
+        &self,
+        agency: &AgencyId,
+        index: LedgerIndex,
+        with: With,
+    ) -> Result<Enclosure, ReadError> {
+        match self.records.enclosure(agency, index, with) {
             Err(ReadError::NoPlace { .. }) => {
                 tokio::runtime::Handle::current().block_on(self.applied.clone().caught_up());
-                self.records.statement(agency, index)
+                self.records.enclosure(agency, index, with)
             }
             other => other,
         }

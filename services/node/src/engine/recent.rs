@@ -1,5 +1,6 @@
 //! Statements written lately, so that what was just made durable need not be read back to be sent.
 
+use super::places::{Places, Run};
 use lienthong_core::ids::AgencyId;
 use lienthong_core::record::{Record, StatementRecord};
 use lienthong_store::Position;
@@ -17,14 +18,11 @@ const LARGEST: usize = 32 << 10;
 
 type Key = (AgencyId, u64);
 
-/// Places kept: as many records as a full disk lets in while the rows are behind; some megabytes.
-const PLACES: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
-
 /// The cache.
 #[derive(Debug)]
 pub(crate) struct Recent {
     statements: Mutex<Kept>,
-    places: Mutex<LruCache<Key, Position>>,
+    places: Mutex<Places>,
 }
 
 #[derive(Debug)]
@@ -36,7 +34,7 @@ struct Kept {
 impl Recent {
     pub(crate) fn new() -> Self {
         let statements = Kept { statements: LruCache::new(STATEMENTS), bytes: 0 };
-        Self { statements: Mutex::new(statements), places: Mutex::new(LruCache::new(PLACES)) }
+        Self { statements: Mutex::new(statements), places: Mutex::default() }
     }
 
     /// Keeps a statement that is signed. It is looked up only by places that are durable.
@@ -52,24 +50,28 @@ impl Recent {
         self.lock().statements.get(&(agency.clone(), index)).cloned()
     }
 
-    /// Keeps where durable records are that follow each other from `first` on.
+    /// Keeps where durable records of one commit are that follow each other from `first` on.
     pub(crate) fn keep_places(&self, agency: &AgencyId, first: u64, at: &[Position]) {
-        let mut places = self.places();
-        for (index, at) in (first..).zip(at) {
-            places.put((agency.clone(), index), *at);
+        if let Some(run) = Run::of(at) {
+            self.places().written(agency, first, run);
         }
     }
 
-    /// Where a record is, when it was written lately: the rows that say so may be behind.
+    /// Keeps where records are whose place was looked up.
+    pub(crate) fn found(&self, agency: &AgencyId, first: u64, run: Run) {
+        self.places().found(agency, first, run);
+    }
+
+    /// Where a record is, when that is known here. The rows that say so may be behind.
     pub(crate) fn place(&self, agency: &AgencyId, index: u64) -> Option<Position> {
-        self.places().get(&(agency.clone(), index)).copied()
+        self.places().get(agency, index)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn places(&self) -> MutexGuard<'_, LruCache<Key, Position>> {
+    fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -97,12 +97,15 @@ impl Records {
         }
     }
 
-    fn place(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Position, ReadError> {
-        if let Some(recent) = self.recent.place(agency, index.0) {
-            return Ok(recent);
+    pub(super) fn place(&self, agency: &AgencyId, index: LedgerIndex) -> Result<Position, ReadError> {
+        if let Some(known) = self.recent.place(agency, index.0) {
+            return Ok(known);
         }
-        let found = rows::place(&self.queues, agency, index.0)?;
-        found.ok_or_else(|| ReadError::NoPlace { agency: agency.clone(), index })
+        let no_place = || ReadError::NoPlace { agency: agency.clone(), index };
+        let (first, run) = rows::run(&self.queues, agency, index.0)?.ok_or_else(no_place)?;
+        let place = run.place(first, index.0).ok_or_else(no_place)?;
+        self.recent.found(agency, first, run);
+        Ok(place)
     }
 }
 

@@ -12,6 +12,7 @@
 //! a third of all processor time.
 
 use super::news::{self, News};
+use super::places::Run;
 use lienthong_core::custody::state::State;
 use lienthong_core::custody::track::Track;
 use lienthong_core::ids::{AgencyId, Digest, LedgerIndex, TrackId};
@@ -56,16 +57,18 @@ pub(crate) fn record_rows(agency: &AgencyId, first: u64, places: &[Position]) ->
     chunks.map(row).collect()
 }
 
-/// Where a record is; `None` when no row says so.
-pub(crate) fn place(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Option<Position>, QueuesError> {
+/// The records of one commit that the row tells in which a record's place would be, with the index of the first; `None`
+/// when there is no such row.
+pub(crate) fn run(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Option<(u64, Run)>, QueuesError> {
     let prefix = of_agency(agency);
     let row = queues.at_or_before(Table::Records, &prefix, &record_key(agency, index))?;
     Ok(row.and_then(|(key, value)| {
         let first = u64::from_be_bytes(key.get(prefix.len()..)?.try_into().ok()?);
         let (commit, records) = value.split_at_checked(8)?;
-        let nth = usize::try_from(index.checked_sub(first)?).ok()?;
-        let record = records.get(nth.checked_mul(4)?..)?.get(..4)?;
-        Position::from_slice(&[commit, record].concat())
+        let commit = Position::from_slice(&[commit, &[0; 4]].concat())?;
+        let (records, _) = records.as_chunks::<4>();
+        let records = records.iter().map(|record| u32::from_be_bytes(*record)).collect();
+        Some((first, Run { commit, records }))
     }))
 }
 
@@ -204,12 +207,16 @@ mod tests {
         assert_eq!(changes.len(), 3);
         changes.extend(record_rows(&agency("b"), 1_004, &[place(3)]));
         queues.apply(place(9), changes).expect("applied");
+        let place = |id: &str, index| {
+            let run = run(&queues, &agency(id), index).expect("looked");
+            run.and_then(|(first, run)| run.place(first, index))
+        };
         for (index, at) in (5..).zip(&places) {
-            assert_eq!(super::place(&queues, &agency("a"), index).expect("looked"), Some(*at));
+            assert_eq!(place("a", index), Some(*at));
         }
         let none = [("a", 4), ("a", 1_005), ("b", 1_003), ("b", 1_005), ("c", 0)];
         for (id, index) in none {
-            assert_eq!(super::place(&queues, &agency(id), index).expect("looked"), None, "{id} {index}");
+            assert_eq!(place(id, index), None, "{id} {index}");
         }
     }
 

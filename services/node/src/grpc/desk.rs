@@ -32,6 +32,17 @@ pub(crate) struct Desk {
     pub(crate) directory_toml: Arc<str>,
     pub(crate) watchers: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
+    pub(crate) trace: CallTrace,
+}
+
+/// The trace that acts are part of.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum CallTrace {
+    /// That of the span around them.
+    #[default]
+    Around,
+    /// One for all: they come over one call.
+    Of(Option<Arc<TraceContext>>),
 }
 
 impl Desk {
@@ -135,6 +146,9 @@ impl Desk {
 
     /// Links the current span to the trace that the OFFER came with, which may be days old.
     pub(crate) async fn link_to_offer(&self, agency: &AgencyId, tid: Tid) {
+        if !trace::is_exported() {
+            return;
+        }
         let offer = move |state: &State| {
             let track = state.transfers.get(&tid).and_then(|id| state.track(id));
             track.and_then(|t| t.transfers.get(&tid)).map(|t| t.offer).ok_or(Reason::DossierNotFound)
@@ -150,14 +164,22 @@ impl Desk {
         }
     }
 
-    /// The same desk for acts that wait for their turn.
+    /// The same desk for the acts of one call, which wait for their turn.
     pub(crate) fn in_turn(&self) -> Self {
-        Self { handle: self.handle.in_turn(), ..self.clone() }
+        Self { handle: self.handle.in_turn(), trace: CallTrace::Of(trace_around()), ..self.clone() }
+    }
+
+    fn input(&self, acting: Acting, call: CommandRef, act: Act) -> (AgencyId, Input) {
+        let trace = match &self.trace {
+            CallTrace::Around => trace_around(),
+            CallTrace::Of(trace) => trace.clone(),
+        };
+        (acting.agency, Input::Command(Command { call, officer: acting.officer, trace, act }))
     }
 
     /// Carries out a command; the answer is durable.
     pub(crate) async fn command(&self, acting: Acting, call: CommandRef, act: Act) -> Parsed<v1::Done> {
-        let (agency, input) = input(acting, call, act);
+        let (agency, input) = self.input(acting, call, act);
         Ok(done(&self.handle.input(agency, input).await?))
     }
 
@@ -169,20 +191,19 @@ impl Desk {
         act: Act,
         level: Level,
     ) -> Parsed<(v1::Done, oneshot::Receiver<Level>)> {
-        let (agency, input) = input(acting, call, act);
+        let (agency, input) = self.input(acting, call, act);
         let (answer, reached) = self.handle.input_until(agency, input, level).await?;
         Ok((done(&answer), reached))
     }
 }
 
-fn input(acting: Acting, call: CommandRef, act: Act) -> (AgencyId, Input) {
-    let trace = lienthong_runtime::TraceContext::current().map(|t| {
+fn trace_around() -> Option<Arc<TraceContext>> {
+    lienthong_runtime::TraceContext::current().map(|t| {
         Arc::new(TraceContext {
             traceparent: t.traceparent().to_owned(),
             tracestate: t.tracestate().to_owned(),
         })
-    });
-    (acting.agency, Input::Command(Command { call, officer: acting.officer, trace, act }))
+    })
 }
 
 /// The offer of a dossier that this agency has to decide on.

@@ -12,7 +12,7 @@ use lienthong_proto::v1::perform_acts_response::Answer;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 /// Acts under way of one call: as many as calls of one connection. What comes beyond waits in the connection.
 const UNDER_WAY: usize = 1_024;
@@ -31,12 +31,22 @@ pub(crate) fn perform(desk: &Desk, acts: impl Stream<Item = Said> + Send + 'stat
     let until = stop.clone();
     // The node ends: what was begun is answered, and nothing more is read.
     let last = move || stop.is_cancelled().then(|| Err(Refusal::from(Reason::ShuttingDown).into()));
-    acts.take_until(until.cancelled_owned())
+    let answers = acts
+        .take_until(until.cancelled_owned())
         .then(move |said| with_room(room.clone(), said))
-        .map(move |(said, room)| one(desk.clone(), said, room).instrument(span.clone()))
+        .map(move |(said, room)| one(desk.clone(), said, room))
         .buffer_unordered(UNDER_WAY)
-        .chain(stream::once(async move { last() }).filter_map(std::future::ready))
-        .boxed()
+        .chain(stream::once(async move { last() }).filter_map(std::future::ready));
+    within(span, answers).boxed()
+}
+
+/// The stream in the span of its call: entered once for all that is ready, and not for each act.
+fn within<T>(span: Span, stream: impl Stream<Item = T>) -> impl Stream<Item = T> {
+    let mut stream = Box::pin(stream);
+    stream::poll_fn(move |cx| {
+        let _entered = span.enter();
+        stream.poll_next_unpin(cx)
+    })
 }
 
 /// Waits until there is room for the content of an act; what has none needs none.

@@ -52,8 +52,27 @@ pub(crate) fn told_len(bytes: &[u8]) -> Result<usize, &'static str> {
     if possible { Ok(len) } else { Err("the length of the frame cannot be true") }
 }
 
-/// Reads the frame at the start of `bytes`. The parts share the memory of `bytes`.
-pub(crate) fn decode(bytes: &Bytes, position: Position) -> Result<Decoded, &'static str> {
+/// What lies in a frame, checked in itself. The parts share the memory of their frame.
+pub(crate) struct Parts {
+    /// The id, not yet known to be one.
+    agency: Bytes,
+    pub(crate) index: LedgerIndex,
+    prev: Digest,
+    pub(crate) payload: Bytes,
+    pub(crate) proof: Bytes,
+    /// Offset of the body frame from the commit's start, and the body's length.
+    pub(crate) body: Option<(u32, u32)>,
+    len: u32,
+}
+
+impl Parts {
+    pub(crate) fn is_of(&self, agency: &AgencyId) -> bool {
+        self.agency == agency.as_str().as_bytes()
+    }
+}
+
+/// Reads the frame at the start of `bytes`.
+pub(crate) fn parts(bytes: &Bytes) -> Result<Parts, &'static str> {
     let len = told_len(bytes)?;
     if len > bytes.len() {
         return Err("the frame is cut off");
@@ -71,25 +90,27 @@ pub(crate) fn decode(bytes: &Bytes, position: Position) -> Result<Decoded, &'sta
     if !told || end.next_multiple_of(8) != len || !is_zero(&bytes[end..]) || !is_zero(&bytes[65..FRAME]) {
         return Err("the lengths cannot be true");
     }
-    let agency = std::str::from_utf8(&bytes[FRAME..agency_end]).ok().and_then(AgencyId::parse);
-    let agency = agency.ok_or("the agency's id is not one")?;
     if body_at == 0 && body_len != 0 {
         return Err("a body without a place");
     }
-    let (index, prev) = (LedgerIndex(get_u64(&bytes, 24)), Digest(array(&bytes, 32)));
-    let payload = bytes.slice(agency_end..payload_end);
-    let hash = chain::link(&agency, index, prev, chain::payload_hash(&payload));
-    let has_body = (body_at != 0).then_some((body_at, body_len));
-    let record = StoredRecord {
-        agency,
-        index,
-        prev,
-        hash,
-        payload,
+    Ok(Parts {
+        agency: bytes.slice(FRAME..agency_end),
+        index: LedgerIndex(get_u64(&bytes, 24)),
+        prev: Digest(array(&bytes, 32)),
+        payload: bytes.slice(agency_end..payload_end),
         proof: bytes.slice(payload_end..end),
-        body: None,
-        body_len: has_body.map(|(_, len)| len),
-        position,
-    };
-    Ok(Decoded { record, body: has_body, len: len as u32 })
+        body: (body_at != 0).then_some((body_at, body_len)),
+        len: len as u32,
+    })
+}
+
+/// The record in the frame at the start of `bytes`, with its link in the chain.
+pub(crate) fn decode(bytes: &Bytes, position: Position) -> Result<Decoded, &'static str> {
+    let Parts { agency, index, prev, payload, proof, body, len } = parts(bytes)?;
+    let agency = std::str::from_utf8(&agency).ok().and_then(AgencyId::parse);
+    let agency = agency.ok_or("the agency's id is not one")?;
+    let hash = chain::link(&agency, index, prev, chain::payload_hash(&payload));
+    let body_len = body.map(|(_, len)| len);
+    let record = StoredRecord { agency, index, prev, hash, payload, proof, body: None, body_len, position };
+    Ok(Decoded { record, body, len })
 }

@@ -17,7 +17,7 @@ mod survey;
 pub(crate) mod walk;
 
 pub use open::{Cut, OpenReport, ScanFrom};
-pub use reader::{Reader, Scan};
+pub use reader::{Piece, Reader, Scan};
 pub use room::Footing;
 
 use crate::error::StoreError;

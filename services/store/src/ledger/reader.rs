@@ -1,14 +1,14 @@
 //! Reading records while the ledger is being written, from any thread.
 
-use super::body;
 use super::decode::{self, Slot};
-use super::frame::{self, Decoded, FRAME_LIMIT};
+use super::frame::{self, Decoded, FRAME_LIMIT, Parts};
 use super::segments::{Segment, fault};
 use crate::error::{Fault, StoreError, Wrong};
 use crate::format::{BODY_FRAME, PAGE};
 use crate::position::Position;
-use crate::record::StoredRecord;
+use crate::record::{Body, StoredRecord};
 use bytes::Bytes;
+use lienthong_core::ids::{AgencyId, LedgerIndex};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -53,6 +53,18 @@ impl Shared {
     }
 }
 
+/// What was read of a record: enough to send it.
+#[derive(Debug)]
+pub struct Piece {
+    /// What the chain hash is taken over.
+    pub payload: Bytes,
+    /// What is kept beside it.
+    pub proof: Bytes,
+    body: Option<(u32, u32)>,
+    position: Position,
+    segment: Arc<Segment>,
+}
+
 /// Reads records by position. Cheap to clone; checks what it reads.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -64,20 +76,31 @@ impl Reader {
     pub fn read(&self, position: Position) -> Result<StoredRecord, StoreError> {
         let (decoded, segment) = self.frame(position)?;
         let mut record = decoded.record;
-        if let Some((at, len)) = decoded.body {
-            let wrong = |what: Wrong| Fault {
-                agency: Some(record.agency.clone()),
-                index: Some(record.index),
-                ..fault(&self.shared.dir, position.segment, position.commit.saturating_add(at), None, what)
-            };
-            let offset = u64::from(position.commit) + u64::from(at);
-            let mut bytes = vec![0; BODY_FRAME + len as usize];
-            segment.file.read_exact_at(&mut bytes, offset).map_err(|e| wrong(e.into()))?;
-            let body: body::Checked =
-                decode::check_body(&segment, offset, bytes.into(), len).map_err(wrong)?;
-            record.body = Some(body.body);
+        if let Some(of) = decoded.body {
+            record.body = Some(self.body(&segment, position, of, (&record.agency, record.index))?);
         }
         Ok(record)
+    }
+
+    /// What lies at `position`, when that is this record: without its link in the chain, which takes hashes that only
+    /// a check of the chain needs.
+    pub fn piece(
+        &self,
+        position: Position,
+        (agency, index): (&AgencyId, LedgerIndex),
+    ) -> Result<Piece, StoreError> {
+        let (bytes, segment) = self.frame_bytes(position)?;
+        let parts = frame::parts(&bytes).map_err(|why| self.wrong_frame(position, why))?;
+        if !parts.is_of(agency) || parts.index != index {
+            return Err(self.wrong_frame(position, "another record lies here").into());
+        }
+        let Parts { payload, proof, body, .. } = parts;
+        Ok(Piece { payload, proof, body, position, segment })
+    }
+
+    /// The body of a record that was read by [`Reader::piece`]; none when it never had one.
+    pub fn body_of(&self, piece: &Piece, of: (&AgencyId, LedgerIndex)) -> Result<Option<Body>, StoreError> {
+        piece.body.map(|place| self.body(&piece.segment, piece.position, place, of)).transpose()
     }
 
     /// The record at `position` without its body; `body_len` tells whether there is one.
@@ -102,11 +125,18 @@ impl Reader {
     }
 
     pub(crate) fn frame(&self, position: Position) -> Result<(Decoded, Arc<Segment>), StoreError> {
+        let (bytes, segment) = self.frame_bytes(position)?;
+        let decoded = frame::decode(&bytes, position).map_err(|why| self.wrong_frame(position, why))?;
+        Ok((decoded, segment))
+    }
+
+    /// A page is nearly always enough for a frame.
+    fn frame_bytes(&self, position: Position) -> Result<(Bytes, Arc<Segment>), StoreError> {
         let offset = u64::from(position.commit) + u64::from(position.record);
         let wrong =
             |what: Wrong| Fault { offset, ..fault(&self.shared.dir, position.segment, 0, None, what) };
         if position.record == 0 {
-            return Err(wrong(Wrong::Frame("the position is that of a commit")).into());
+            return Err(self.wrong_frame(position, "the position is that of a commit").into());
         }
         let segment = self.shared.segment(position.segment)?;
         let room = segment.len.saturating_sub(offset).min(FRAME_LIMIT as u64) as usize;
@@ -116,8 +146,30 @@ impl Reader {
         let have = bytes.len().min(len);
         bytes.resize(len, 0);
         segment.file.read_exact_at(&mut bytes[have..], offset + have as u64).map_err(|e| wrong(e.into()))?;
-        let decoded = frame::decode(&Bytes::from(bytes), position).map_err(|e| wrong(Wrong::Frame(e)))?;
-        Ok((decoded, segment))
+        Ok((bytes.into(), segment))
+    }
+
+    fn wrong_frame(&self, position: Position, why: &'static str) -> Fault {
+        let offset = u64::from(position.commit) + u64::from(position.record);
+        Fault { offset, ..fault(&self.shared.dir, position.segment, 0, None, Wrong::Frame(why)) }
+    }
+
+    fn body(
+        &self,
+        segment: &Segment,
+        position: Position,
+        (at, len): (u32, u32),
+        (agency, index): (&AgencyId, LedgerIndex),
+    ) -> Result<Body, StoreError> {
+        let wrong = |what: Wrong| Fault {
+            agency: Some(agency.clone()),
+            index: Some(index),
+            ..fault(&self.shared.dir, position.segment, position.commit.saturating_add(at), None, what)
+        };
+        let offset = u64::from(position.commit) + u64::from(at);
+        let mut bytes = vec![0; BODY_FRAME + len as usize];
+        segment.file.read_exact_at(&mut bytes, offset).map_err(|e| wrong(e.into()))?;
+        Ok(decode::check_body(segment, offset, bytes.into(), len).map_err(wrong)?.body)
     }
 
     fn commit(&self, at: Position) -> Result<Found, Fault> {

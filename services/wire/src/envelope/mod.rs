@@ -5,6 +5,6 @@ mod open;
 mod pack;
 
 pub(crate) use encode::trace;
-pub use encode::{Letter, encode_envelope, encoded_len};
+pub use encode::{Enclosed, Letter, encode_envelope, encoded_len};
 pub use open::{Inbound, open_envelope};
 pub use pack::{PackBuilder, open_pack};

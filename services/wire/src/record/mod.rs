@@ -2,6 +2,8 @@
 
 mod decode;
 mod encode;
+mod kept;
 
 pub use decode::{RecordError, decode_record, verify_record};
 pub use encode::{EncodedRecord, encode_record};
+pub use kept::KeptStatement;

@@ -8,7 +8,7 @@ use lienthong_core::statement::Statement;
 use lienthong_proto::v1;
 use lienthong_wire::content::{Content, commit, new_salt, open};
 use lienthong_wire::envelope::{
-    Inbound, Letter, PackBuilder, encode_envelope, encoded_len, open_envelope, open_pack,
+    Enclosed, Inbound, Letter, PackBuilder, encode_envelope, encoded_len, open_envelope, open_pack,
 };
 use lienthong_wire::limits;
 use prost::Message;
@@ -32,9 +32,9 @@ impl Sent {
     }
 
     fn bytes(&self) -> Bytes {
-        let certificate: Vec<&Statement> = self.certificate.iter().map(|s| &**s).collect();
+        let certificate: Vec<Enclosed<'_>> = self.certificate.iter().map(|s| (&**s).into()).collect();
         let letter = Letter {
-            statement: &self.statement,
+            statement: (&*self.statement).into(),
             certificate: &certificate,
             content: self.content.as_deref(),
             trace: self.trace.as_ref(),

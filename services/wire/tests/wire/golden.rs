@@ -6,7 +6,7 @@
 
 use crate::fixture::{directory, each_kind, id, signed, simple, verifier, words};
 use crate::journey::journey;
-use lienthong_core::statement::{Body, Statement};
+use lienthong_core::statement::Body;
 use lienthong_proto::v1;
 use lienthong_wire::envelope::{Letter, encode_envelope, open_envelope};
 use lienthong_wire::evidence::verify;
@@ -65,14 +65,17 @@ fn golden_words() {
 fn golden_envelope() {
     let kinds = each_kind();
     let (intake, offer) = (&*kinds[0], &kinds[2]);
-    let certificate: [&Statement; 1] = [intake];
     let content = lienthong_wire::content::commit("plain/1", b"noi dung", &[5; 32]).unwrap().1;
     let trace = lienthong_core::record::TraceContext {
         traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
         tracestate: "lt=1".into(),
     };
-    let letter =
-        Letter { statement: offer, certificate: &certificate, content: Some(&content), trace: Some(&trace) };
+    let letter = Letter {
+        statement: (&**offer).into(),
+        certificate: &[intake.into()],
+        content: Some(&content),
+        trace: Some(&trace),
+    };
     let kept = golden("envelope.v1", &encode_envelope(&letter));
     let inbound = open_envelope(&verifier(), &id("xa-a"), kept.into()).unwrap();
     assert_eq!((&inbound.statement, &*inbound.certificate[0]), (offer, intake));

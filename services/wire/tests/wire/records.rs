@@ -1,17 +1,19 @@
 //! Ledger records other than statements, and what replay refuses.
 
-use crate::fixture::{directory, hash, id, note, simple};
+use crate::fixture::{directory, each_kind, hash, id, note, simple};
+use bytes::Bytes;
 use lienthong_core::ids::{Incarnation, LedgerIndex, WallMs};
 use lienthong_core::limits::KEY_BYTES;
 use lienthong_core::reason::Reason;
 use lienthong_core::record::{
-    CommandRef, Origin, QuarantineSettled, Quarantined, Record, Settling, StatementRecord,
+    CommandRef, Origin, QuarantineSettled, Quarantined, Record, Settling, StatementRecord, TraceContext,
 };
 use lienthong_core::statement::Officer;
 use lienthong_proto::v1;
+use lienthong_wire::envelope::Enclosed;
 use lienthong_wire::keys::KeyRing;
-use lienthong_wire::limits::PROOF_BYTES;
-use lienthong_wire::record::{RecordError, decode_record, encode_record, verify_record};
+use lienthong_wire::limits::{BODY_BYTES, PROOF_BYTES};
+use lienthong_wire::record::{KeptStatement, RecordError, decode_record, encode_record, verify_record};
 use prost::Message;
 use std::sync::Arc;
 
@@ -52,6 +54,65 @@ fn records_go_both_ways() {
         let encoded = encode_record(&record);
         let decoded = decode_record(encoded.payload.into(), &encoded.proof, encoded.body);
         assert_eq!(decoded, Ok(record));
+    }
+}
+
+fn of_each_statement() -> impl Iterator<Item = StatementRecord> {
+    let command = CommandRef { key: "bo-7".into(), digest: hash(6) };
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
+    let trace = Arc::new(TraceContext { traceparent, tracestate: "lt=1".into() });
+    each_kind().into_iter().zip([true, false].into_iter().cycle()).map(move |(statement, more)| {
+        StatementRecord {
+            origin: if more { Origin::Made } else { Origin::Learned },
+            statement,
+            command: more.then(|| command.clone()),
+            trace: more.then(|| trace.clone()),
+            content: more.then(|| Arc::from(&b"content"[..])),
+        }
+    })
+}
+
+#[test]
+fn what_is_found_to_be_sent_is_what_the_record_says() {
+    for record in of_each_statement() {
+        let encoded = encode_record(&Record::Statement(record.clone()));
+        let kept = KeptStatement::find(encoded.payload.into(), Bytes::from_owner(encoded.proof)).unwrap();
+        assert_eq!(kept.enclosed(), Enclosed::from(&*record.statement));
+        assert_eq!(kept.has_content(), record.content.is_some());
+        assert_eq!(kept.trace().unwrap().as_ref(), record.trace.as_deref());
+    }
+}
+
+#[test]
+fn nothing_is_found_in_what_is_no_statement() {
+    let find = |payload: Vec<u8>| KeptStatement::find(payload.into(), Bytes::new());
+    for record in each_other_kind() {
+        assert_eq!(find(encode_record(&record).payload), Err(RecordError::UnknownFact));
+    }
+    let statement = |r#type: &str, body: Vec<u8>| {
+        let of = v1::StatementRecord { r#type: r#type.into(), body: body.into(), ..Default::default() };
+        v1::Record { fact: Some(v1::record::Fact::Statement(of)) }.encode_to_vec()
+    };
+    let wrong = |reason| Err(RecordError::Statement(reason));
+    let note = "application/vnd.lienthong.note.v1";
+    assert_eq!(find(statement("note", Vec::new())), wrong(Reason::UnknownStatementType));
+    assert_eq!(find(statement(note, vec![0; BODY_BYTES + 1])), wrong(Reason::MalformedStatement));
+    assert!(find(statement(note, vec![0; BODY_BYTES])).is_ok());
+    let long = Bytes::from(vec![0; PROOF_BYTES + 1]);
+    assert_eq!(
+        KeptStatement::find(statement(note, Vec::new()).into(), long),
+        Err(RecordError::Field("proof"))
+    );
+    // Cut anywhere: whoever reads all of it finds nothing either, or the same.
+    for record in of_each_statement() {
+        let encoded = encode_record(&Record::Statement(record));
+        let (whole, proof) = (Bytes::from(encoded.payload), encoded.proof);
+        for end in 0..whole.len() {
+            let cut = whole.slice(..end);
+            let found = KeptStatement::find(cut.clone(), Bytes::from_owner(proof.clone()));
+            assert!(found.is_err(), "{end}");
+            assert!(decode_record(cut, &proof, None).is_err(), "{end}");
+        }
     }
 }
 

@@ -94,7 +94,9 @@ fn what_is_given_back_comes_with_its_own_content() {
     let without = simple("huyen-b", intake(None));
     let opened_as = |word, certificate: &[&Statement]| {
         let statement = simple("xa-a", Body::Recovery(word));
-        let letter = Letter { statement: &statement, certificate, content: Some(&content), trace: None };
+        let certificate: Vec<_> = certificate.iter().map(|s| (*s).into()).collect();
+        let statement = (&*statement).into();
+        let letter = Letter { statement, certificate: &certificate, content: Some(&content), trace: None };
         open_envelope(&verifier(), &id("xa-a"), encode_envelope(&letter).into())
             .map(|inbound| inbound.content)
     };
