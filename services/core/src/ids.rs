@@ -7,8 +7,21 @@ use core::fmt;
 
 /// An agency's stable id: 1–40 of `a–z`, `0–9` and `-`. It names NATS subjects and streams,
 /// so it has no dots; the agency *code* (H51.16…) is an attribute with history, not the identity.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AgencyId(Arc<str>);
+
+impl Ord for AgencyId {
+    /// As text; mostly it is one and the same.
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for AgencyId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl AgencyId {
     /// The longest id, in bytes.

@@ -47,7 +47,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use written::{rows_touched, stored_bytes};
+use written::{rows_answered, rows_of, stored_bytes};
 
 /// One agency's node.
 #[derive(Debug)]
@@ -316,9 +316,8 @@ impl<C: Codec> Node<C> {
 
     fn write(&mut self, record: Record) -> LedgerIndex {
         let index = self.state.next;
-        let before = rows_touched(&self.state, &record);
+        let answered = rows_answered(&self.state, &record);
         self.state.apply(&record);
-        let after = rows_touched(&self.state, &record);
         if let Record::Statement(record) = &record {
             match &record.statement.body {
                 Body::Received(items) => {
@@ -328,13 +327,13 @@ impl<C: Codec> Node<C> {
                 Body::Ack(items) => self.pending.touched.extend(items.iter().map(|i| i.track)),
                 // It makes receipts void.
                 Body::Recovery(Word::Fence { .. }) => {
-                    let rows = before.iter().filter_map(|key| self.state.outbox.row(key));
+                    let rows = answered.iter().filter_map(|key| self.state.outbox.row(key));
                     self.pending.touched.extend(rows.map(|row| row.track));
                 }
                 _ => self.pending.touched.extend(record.statement.track()),
             }
         }
-        self.pending.rows.extend(before.into_iter().chain(after));
+        self.pending.rows.extend(answered.into_iter().chain(rows_of(&self.state, index)));
         self.pending.bytes += stored_bytes(&record);
         self.pending.records.push(record);
         index

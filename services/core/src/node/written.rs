@@ -9,12 +9,12 @@ use crate::recovery::Word;
 use crate::statement::Body;
 use alloc::vec::Vec;
 
-/// Outbox rows a record may add or free: those of its own place and of what it answers.
-pub(super) fn rows_touched(state: &State, record: &Record) -> Vec<RowKey> {
+/// Outbox rows a record may free or change, those of what it answers, before it is applied. What it adds has its own place.
+pub(super) fn rows_answered(state: &State, record: &Record) -> Vec<RowKey> {
     let Record::Statement(record) = record else { return Vec::new() };
     let statement = &*record.statement;
     let outbox = &state.outbox;
-    let mut indices = Vec::from([LedgerIndex(state.next.0.saturating_sub(1))]);
+    let mut indices = Vec::new();
     let mut of_transfer = |tid| {
         let track = state.transfers.get(tid).and_then(|id| state.track(id));
         let transfer = track.and_then(|t| t.transfers.get(tid));
@@ -39,7 +39,12 @@ pub(super) fn rows_touched(state: &State, record: &Record) -> Vec<RowKey> {
         }
         _ => {}
     }
-    indices.into_iter().flat_map(|i| outbox.of(i).map(|(k, _)| k.clone())).collect()
+    indices.into_iter().flat_map(|i| rows_of(state, i)).collect()
+}
+
+/// Outbox rows of the statement at a place.
+pub(super) fn rows_of(state: &State, index: LedgerIndex) -> impl Iterator<Item = RowKey> {
+    state.outbox.of(index).map(|(key, _)| key.clone())
 }
 
 /// Bytes a record takes on disk, at the most: what it carries, and room for its frame, its proof and its fields.

@@ -75,7 +75,7 @@ pub(crate) fn run(queues: &Queues, agency: &AgencyId, index: u64) -> Result<Opti
 /// What a batch changes, while its records are on their way to the disk.
 #[derive(Debug)]
 pub(crate) struct Changed {
-    first: LedgerIndex,
+    pub(crate) first: LedgerIndex,
     /// Records of which an officer may be told.
     came: Vec<(u64, Record)>,
     /// Tracks that it touched.
@@ -100,15 +100,11 @@ impl Changed {
         self.came.iter().filter_map(news).collect()
     }
 
-    /// The rows, for the same state.
-    pub(crate) fn rows(&self, state: &State, news: &[News]) -> Vec<Change> {
+    /// The rows: what is news, and the dossiers that began, in order.
+    pub(crate) fn rows(&self, agency: &AgencyId, news: &[News], begun: &[Numbered]) -> Vec<Change> {
         let news: Vec<Numbered> = news.iter().map(|news| (news.index, news.track)).collect();
-        let mut rows = inbox_rows(&state.me, self.first.0, &news);
-        let number = |id: &TrackId| Some((number(&state.tracks.kept(id)?.read()), *id));
-        let begun = self.touched.iter().filter_map(number).filter(|(number, _)| *number >= self.first.0);
-        let mut begun: Vec<_> = begun.collect();
-        begun.sort_unstable();
-        rows.extend(dossier_rows(&state.me, &begun));
+        let mut rows = inbox_rows(agency, self.first.0, &news);
+        rows.extend(dossier_rows(agency, begun));
         rows
     }
 }

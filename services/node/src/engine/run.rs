@@ -9,7 +9,7 @@ use super::outgoing::Due;
 use super::persist::{Job, Persisted};
 use super::pressure::Pressure;
 use super::queuer::{Rows, ToQueues};
-use super::rows::Changed;
+use super::rows::{Changed, Numbered, number};
 use super::taking::Taken;
 use super::{Clock, Host, Hosts, news, recovery};
 use lienthong_core::ids::{AgencyId, Digest};
@@ -266,20 +266,25 @@ impl Engine {
         self.jobs.send(Job { parts }).map_err(|_| Fatal::Store)?;
         let (mut rows, mut news, mut reached) = (Vec::new(), Vec::new(), Vec::new());
         for (agency, changed) in changes {
-            let state = self.hosts[&agency].node.state();
-            let told = changed.news(state);
-            rows.extend(changed.rows(state, &told));
-            news.push((agency.clone(), told));
-            self.follow(&agency, &changed, &mut reached);
+            let told = changed.news(self.hosts[&agency].node.state());
+            let begun = self.follow(&agency, &changed, &mut reached);
+            rows.extend(changed.rows(&agency, &told, &begun));
+            news.push((agency, told));
         }
         self.committing = Some(Committing { group, rows, news, reached, frozen });
         Ok(())
     }
 
     /// Goes through the tracks that a batch touched: each is checked, lists by phase follow it, and callers who wait for a
-    /// level of its transfers will be told.
-    fn follow(&mut self, agency: &AgencyId, changed: &Changed, reached: &mut Vec<(TransferKey, Level)>) {
-        let Some(Host { node, phases, .. }) = self.hosts.get_mut(agency) else { return };
+    /// level of its transfers will be told. Those that began in it.
+    fn follow(
+        &mut self,
+        agency: &AgencyId,
+        changed: &Changed,
+        reached: &mut Vec<(TransferKey, Level)>,
+    ) -> Vec<Numbered> {
+        let mut begun = Vec::new();
+        let Some(Host { node, phases, .. }) = self.hosts.get_mut(agency) else { return begun };
         let state = node.state();
         for (id, track) in changed.touched.iter().filter_map(|id| Some((id, state.tracks.read(id)?))) {
             if let Err(broken) = state.check_track(id, &track) {
@@ -289,7 +294,10 @@ impl Engine {
             }
             reached.extend(track.transfers.iter().map(|(tid, t)| ((agency.clone(), *tid), Level::of(t))));
             phases.follow(id, &track);
+            begun.extend(Some((number(&track), *id)).filter(|(number, _)| *number >= changed.first.0));
         }
+        begun.sort_unstable();
+        begun
     }
 
     /// A commit is durable: now it may be spoken of. The next one leaves after that, so that whoever is told can still be
