@@ -7,6 +7,8 @@ use lienthong_core::record::Record;
 use lienthong_link::Ack;
 use lienthong_store::queues::Change;
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Work of one group that waits for its commit.
 #[derive(Default)]
@@ -17,6 +19,10 @@ pub(crate) struct Group {
     pub(crate) acks: Vec<Ack>,
     /// Inputs taken.
     pub(crate) inputs: usize,
+    /// Somebody waits for it.
+    pub(crate) is_awaited: bool,
+    /// When the first came that nobody waits for.
+    pub(crate) since: Option<Instant>,
 }
 
 /// Bytes of one group's records. The last input adds to it: a message of 768 KiB can become 3.3 MiB of records, for small
@@ -25,7 +31,16 @@ pub(crate) const GROUP_BYTES: usize = 512 << 10;
 /// Inputs of one group: what a commit of a millisecond can carry without making the first wait for the last.
 pub(crate) const GROUP_INPUTS: usize = 1_024;
 
+/// So long a group that nobody waits for stays open. A receipt only frees a row and a place in the window; with a commit of its
+/// own the next offer, which mostly comes a moment later, would wait for the disk twice.
+pub(crate) const UNAWAITED: Duration = Duration::from_millis(2);
+
 impl Group {
+    /// Until when it may stay open for what else comes; none when somebody waits for it, or nothing is in it.
+    pub(crate) fn open_until(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.is_awaited).map(|since| since + UNAWAITED)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.replies.is_empty() && self.acks.is_empty()
     }
@@ -82,6 +97,11 @@ impl Waiters {
         if !left.is_empty() {
             self.0.insert(key.clone(), left);
         }
+    }
+
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Forgets callers who stopped waiting.

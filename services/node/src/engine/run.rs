@@ -2,7 +2,7 @@
 
 use super::admit::{self, Caps, Inboxes};
 use super::complaints::Complaints;
-use super::events::{Arrived, Done, Event, Level, TransferKey, Waiter};
+use super::events::{Arrived, Done, Event, Level, Opened, TransferKey, Waiter};
 use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
 use super::left::{LATER, Left};
 use super::outgoing::Due;
@@ -15,6 +15,7 @@ use super::{Clock, Host, Hosts, news, recovery};
 use lienthong_core::ids::{AgencyId, Digest};
 use lienthong_core::node::{Answer, Dispatch, Input};
 use lienthong_core::reason::Reason;
+use lienthong_core::statement::Body;
 use lienthong_runtime::Metrics;
 use lienthong_store::Position;
 use lienthong_store::attempts::Attempts;
@@ -107,7 +108,9 @@ impl Engine {
                 _ = prune.tick() => self.waiters.prune(),
                 () = stop.cancelled(), if !stop.is_cancelled() || self.idle() => {}
             }
-            if !stop.is_cancelled() {
+            if stop.is_cancelled() {
+                self.group.is_awaited = true;
+            } else {
                 self.take_ready(&mut events, &mut arrivals)?;
             }
             self.commit()?;
@@ -153,7 +156,15 @@ impl Engine {
     fn next_timeout(&self) -> tokio::time::Instant {
         let next = self.hosts.values().filter_map(|h| h.node.poll_timeout()).min();
         let far = tokio::time::Instant::now() + std::time::Duration::from_secs(3_600);
-        next.map_or(far, |at| self.clock.at(at))
+        let next = next.map_or(far, |at| self.clock.at(at));
+        // While a commit is on its way its end is what a group waits for.
+        let open_until = self.group.open_until().filter(|_| self.committing.is_none());
+        open_until.map_or(next, |until| until.min(next))
+    }
+
+    /// Whether what is decided may wait for more.
+    fn stays_open(&self) -> bool {
+        self.group.open_until().is_some_and(|until| tokio::time::Instant::now() < until) && !self.is_full()
     }
 
     fn on_timeout(&mut self) {
@@ -164,6 +175,7 @@ impl Engine {
 
     fn on_event(&mut self, event: Event) -> Result<(), Fatal> {
         self.group.inputs += 1;
+        self.group.is_awaited = true;
         match event {
             Event::Input { agency, input, waiter, reply } => self.on_input(agency, *input, waiter, reply),
             Event::Release(release) => return self.on_release(*release),
@@ -227,6 +239,10 @@ impl Engine {
     fn on_arrived(&mut self, arrived: Arrived) -> Result<(), Fatal> {
         let Arrived { from, to, envelopes, ack } = arrived;
         self.group.inputs += 1;
+        if !self.waiters.is_empty() || envelopes.iter().any(is_awaited) {
+            self.group.is_awaited = true;
+        }
+        self.group.since.get_or_insert_with(tokio::time::Instant::now);
         let bytes = envelopes.iter().map(|e| e.bytes.len() as u64).sum();
         let mut leave = false;
         for opened in envelopes {
@@ -240,10 +256,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends what was decided to the disk, unless an earlier commit is on its way. What it changes is worked out
+    /// Sends what was decided to the disk, unless an earlier commit is on its way or nobody waits and more may come. What it changes is worked out
     /// meanwhile.
     fn commit(&mut self) -> Result<(), Fatal> {
-        if self.committing.is_some() {
+        if self.committing.is_some() || self.stays_open() {
             return Ok(());
         }
         let now = self.clock.now();
@@ -350,6 +366,12 @@ impl Engine {
             tracing::debug!("the dispatcher is full: the courier will send again");
         }
     }
+}
+
+/// Whether its sender waits for an answer to it, or an officer for what it says.
+fn is_awaited(opened: &Opened) -> bool {
+    let is_answer = |body: &Body| matches!(body, Body::Received(_) | Body::Ack(_));
+    !opened.arrival.as_ref().is_ok_and(|arrival| is_answer(&arrival.statement.body))
 }
 
 fn admitted(pressure: &Pressure, caps: Caps, host: &Host, input: &Input) -> Result<(), Reason> {
