@@ -4,6 +4,7 @@
 use crate::ids::{AgencyId, Digest, LedgerIndex, Spread};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 
@@ -30,13 +31,14 @@ impl Paged for (LedgerIndex, AgencyId) {
 /// The map.
 #[derive(Clone)]
 pub struct Pages<K, V> {
-    pages: BTreeMap<u64, Arc<BTreeMap<K, V>>>,
+    /// In the order of their numbers.
+    pages: Vec<(u64, Arc<BTreeMap<K, V>>)>,
     count: usize,
 }
 
 impl<K, V> Default for Pages<K, V> {
     fn default() -> Self {
-        Self { pages: BTreeMap::new(), count: 0 }
+        Self { pages: Vec::new(), count: 0 }
     }
 }
 
@@ -51,9 +53,19 @@ impl<K: Paged, V: Clone> Pages<K, V> {
         self.count == 0
     }
 
+    /// Where a page is, or would be. Mostly there are all from the first on.
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        let Some((first, _)) = self.pages.first() else { return Err(0) };
+        let guess = number.checked_sub(*first).and_then(|at| usize::try_from(at).ok());
+        match guess.filter(|at| self.pages.get(*at).is_some_and(|(there, _)| *there == number)) {
+            Some(at) => Ok(at),
+            None => self.pages.binary_search_by_key(&number, |(there, _)| *there),
+        }
+    }
+
     /// A row.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.pages.get(&key.page())?.get(key)
+        self.find(key.page()).ok().and_then(|at| self.pages[at].1.get(key))
     }
 
     /// Whether there is such a row.
@@ -63,7 +75,8 @@ impl<K: Paged, V: Clone> Pages<K, V> {
 
     /// A row, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let page = self.pages.get_mut(&key.page())?;
+        let at = self.find(key.page()).ok()?;
+        let page = &mut self.pages[at].1;
         // What is not there copies nothing.
         if !page.contains_key(key) {
             return None;
@@ -73,22 +86,26 @@ impl<K: Paged, V: Clone> Pages<K, V> {
 
     /// Puts a row in its place; the one that was there.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let page = Arc::make_mut(self.pages.entry(key.page()).or_default());
-        let before = page.insert(key, value);
+        let number = key.page();
+        let at = self.find(number).unwrap_or_else(|at| {
+            self.pages.insert(at, (number, Arc::default()));
+            at
+        });
+        let before = Arc::make_mut(&mut self.pages[at].1).insert(key, value);
         self.count += usize::from(before.is_none());
         before
     }
 
     /// Takes a row away.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let number = key.page();
-        let page = self.pages.get_mut(&number)?;
+        let at = self.find(key.page()).ok()?;
+        let page = &mut self.pages[at].1;
         if !page.contains_key(key) {
             return None;
         }
         let removed = Arc::make_mut(page).remove(key);
         if page.is_empty() {
-            self.pages.remove(&number);
+            self.pages.remove(at);
         }
         self.count -= usize::from(removed.is_some());
         removed
@@ -96,7 +113,7 @@ impl<K: Paged, V: Clone> Pages<K, V> {
 
     /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.pages.values().flat_map(|page| page.iter())
+        self.pages.iter().flat_map(|(_, page)| page.iter())
     }
 
     /// All rows from `start` on, in order.
@@ -105,10 +122,13 @@ impl<K: Paged, V: Clone> Pages<K, V> {
             Bound::Unbounded => 0,
             Bound::Included(key) | Bound::Excluded(key) => key.page(),
         };
-        let in_first = self.pages.get(&first).into_iter();
-        let in_first = in_first.flat_map(move |page| page.range((start.clone(), Bound::Unbounded)));
-        let later = self.pages.range((Bound::Excluded(first), Bound::Unbounded));
-        in_first.chain(later.flat_map(|(_, page)| page.iter()))
+        let (in_first, later) = match self.find(first) {
+            Ok(at) => (Some(&self.pages[at].1), at + 1),
+            Err(at) => (None, at),
+        };
+        let in_first =
+            in_first.into_iter().flat_map(move |page| page.range((start.clone(), Bound::Unbounded)));
+        in_first.chain(self.pages[later..].iter().flat_map(|(_, page)| page.iter()))
     }
 }
 
@@ -137,7 +157,6 @@ impl<K: Paged + fmt::Debug, V: Clone + fmt::Debug> fmt::Debug for Pages<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     /// Numbers that look like drawn at random, below a thousand and some pages.
     fn keys(count: u64) -> impl Iterator<Item = (LedgerIndex, AgencyId)> {
@@ -176,7 +195,7 @@ mod tests {
         let mut pages: Pages<_, _> = keys(10_000).map(|key| (key, 0)).collect();
         let before = pages.clone();
         let shared = |pages: &Pages<_, i32>| {
-            pages.pages.values().zip(before.pages.values()).filter(|(one, two)| Arc::ptr_eq(one, two)).count()
+            pages.pages.iter().zip(&before.pages).filter(|(one, two)| Arc::ptr_eq(&one.1, &two.1)).count()
         };
         let all = pages.pages.len();
         let one = keys(1).next().unwrap();
