@@ -81,7 +81,8 @@ impl Report {
         let mut text = format!("one raw append of 2 KiB and fdatasync: {raw:.3} ms");
         for (system, until) in [(System::Lienthong, "consumer"), (System::Receipt, "receipt at the giver")] {
             if let Some(ours) = self.of(system, 1) {
-                text += &format!("; p50 of ours at 1 in flight to the {until}: {:.2} of them", ours.p50_ms / raw);
+                text +=
+                    &format!("; p50 of ours at 1 in flight to the {until}: {:.2} of them", ours.p50_ms / raw);
             }
         }
         text

@@ -112,3 +112,19 @@ impl Waiters {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_group_that_nobody_waits_for_stays_open_and_not_for_long() {
+        let mut group = Group::default();
+        assert_eq!(group.open_until(), None, "nothing is in it");
+        let since = Instant::now();
+        group.since = Some(since);
+        assert_eq!(group.open_until(), Some(since + UNAWAITED));
+        group.is_awaited = true;
+        assert_eq!(group.open_until(), None);
+    }
+}
