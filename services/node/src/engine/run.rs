@@ -149,12 +149,13 @@ impl Engine {
             if self.group.inputs == before {
                 return Ok(());
             }
-            if self.committing.is_some() && self.group.inputs.is_multiple_of(TURN) {
+            if self.committing.is_some() && before / TURN < self.group.inputs / TURN {
                 // The disk's thread may have been woken on this processor, and wait for it.
                 std::thread::yield_now();
                 if let Ok(done) = persisted.try_recv() {
                     self.on_persisted(done).await?;
-                    self.commit()?;
+                    // Back to who may have to end it: what comes without a pause is not taken in for ever.
+                    return Ok(());
                 }
             }
         }
