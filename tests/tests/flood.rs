@@ -36,6 +36,8 @@ async fn a_flood_from_one_peer_does_not_slow_the_others() {
     let mut province = Province::lay_out_with(&broker.url(), &[&["r"], &["q1", "q2"], &["f"]], |config| {
         // Mailboxes as they are by default: what a flood may take is a part of them.
         config.link.mailbox_bytes = 64 << 20;
+        // Nobody decides here: the long form would come to the bound of undecided offers, which is another matter.
+        config.limits.inbox_per_peer = 10_000_000;
         if config.node.name == "r" {
             config.store.disk_limit_bytes = limit;
             config.store.disk_reserve_bytes = 32 << 20;

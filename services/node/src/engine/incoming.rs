@@ -5,7 +5,6 @@ use super::fair::{Fair, Spare, Turn};
 use super::left::{Left, SOON};
 use super::sent::Sent;
 use bytes::Bytes;
-use futures::FutureExt;
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::ids::AgencyId;
 use lienthong_core::reason::Reason;
@@ -23,12 +22,9 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 pub(crate) const WAITING: usize = 8;
 /// Threads that verify: as many as there are processors, and one more than the first so that none can take all.
 const WORKERS_MIN: usize = 2;
-/// Envelopes up to so many bytes are opened on the runtime's own threads, which take over from each other: to wake another
-/// thread and be woken by it takes long, and the kernel may let it wait on a busy processor beside an idle one (measured on
-/// two: half a millisecond and more, some for each message). Larger ones go to a thread of their own, and hold up nothing else.
-const SMALL: usize = 8 << 10;
-/// So long envelopes are opened before others on the runtime have their turn.
-const TURN: Duration = Duration::from_micros(100);
+/// Bytes that are opened where they are: for a few small envelopes it takes as long to wake another thread and be woken by it
+/// (measured: a twentieth of all processor time). More goes to a thread of its own, and holds up nothing else.
+const AT_ONCE: usize = 8 << 10;
 /// How often senders who have been quiet are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -125,17 +121,15 @@ async fn open_some(
     loop_end: &mpsc::Sender<Arrived>,
     sent: &Sent,
 ) -> usize {
-    let mut opened = Vec::with_capacity(messages.len());
-    for message in messages {
-        let (verifier, packed) = (verifier.clone(), Packed::of(message));
-        let opening = if packed.is_small() {
-            AssertUnwindSafe(packed.open_in_turns(&verifier)).catch_unwind().await.ok()
-        } else {
-            tokio::task::spawn_blocking(move || packed.open(&verifier)).await.ok()
-        };
-        // A message that is dropped comes again.
-        opened.extend(opening);
-    }
+    let bytes: usize = messages.iter().map(|d| d.bytes.len()).sum();
+    let opening = move || messages.into_iter().map(|d| open(&verifier, d)).collect::<Vec<_>>();
+    let opened = if bytes <= AT_ONCE {
+        catch_unwind(AssertUnwindSafe(opening)).ok()
+    } else {
+        tokio::task::spawn_blocking(opening).await.ok()
+    };
+    // A message that is dropped comes again.
+    let Some(opened) = opened else { return 0 };
     let mut refused = 0;
     for arrived in opened {
         let bad = arrived.envelopes.iter().filter(|e| e.arrival.is_err()).count();
@@ -150,43 +144,13 @@ async fn open_some(
     refused
 }
 
-/// A message taken apart.
-struct Packed {
-    delivery: Delivery,
-    envelopes: Result<Vec<Bytes>, Reason>,
-}
-
-impl Packed {
-    fn of(delivery: Delivery) -> Self {
-        let envelopes = open_pack(delivery.bytes.clone());
-        Self { delivery, envelopes }
-    }
-
-    fn is_small(&self) -> bool {
-        self.envelopes.as_ref().is_ok_and(|all| all.iter().all(|envelope| envelope.len() <= SMALL))
-    }
-
-    fn open(self, verifier: &Verifier) -> Arrived {
-        let Delivery { from, to, bytes, ack, .. } = self.delivery;
-        let envelopes = match self.envelopes {
-            Ok(envelopes) => envelopes.into_iter().map(|e| open_one(verifier, &from, e)).collect(),
-            Err(reason) => vec![Opened { bytes, arrival: Err(reason) }],
-        };
-        Arrived { from, to, envelopes, ack }
-    }
-
-    async fn open_in_turns(mut self, verifier: &Verifier) -> Arrived {
-        let (mut opened, mut since) = (Vec::new(), Instant::now());
-        for envelope in std::mem::replace(&mut self.envelopes, Ok(Vec::new())).into_iter().flatten() {
-            if since.elapsed() >= TURN {
-                tokio::task::yield_now().await;
-                since = Instant::now();
-            }
-            opened.push(open_one(verifier, &self.delivery.from, envelope));
-        }
-        let Delivery { from, to, ack, .. } = self.delivery;
-        Arrived { from, to, envelopes: opened, ack }
-    }
+fn open(verifier: &Verifier, delivery: Delivery) -> Arrived {
+    let Delivery { from, to, bytes, ack, .. } = delivery;
+    let envelopes = match open_pack(bytes.clone()) {
+        Ok(envelopes) => envelopes.into_iter().map(|e| open_one(verifier, &from, e)).collect(),
+        Err(reason) => vec![Opened { bytes, arrival: Err(reason) }],
+    };
+    Arrived { from, to, envelopes, ack }
 }
 
 /// What was kept in quarantine: an envelope, or a whole message that could not be read as one.
