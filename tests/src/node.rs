@@ -1,6 +1,7 @@
 //! One node as a process of its own: started, killed, started again, and its log.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub struct NodeProcess {
     port: Port,
     /// The network namespace it runs in, and where it serves gRPC there.
     island: Option<(String, SocketAddr)>,
+    gives_way: bool,
     child: Option<Child>,
 }
 
@@ -48,14 +50,15 @@ pub struct Ended {
 }
 
 impl NodeProcess {
-    pub(crate) fn new(name: &str, dir: &Path, port: Port) -> Self {
+    pub(crate) fn new(name: &str, dir: &Path, data: &Path, port: Port) -> Self {
         Self {
             name: name.to_owned(),
             config: dir.join("node.toml"),
-            data: dir.join("data"),
+            data: data.to_owned(),
             log: dir.join("node.log"),
             port,
             island: None,
+            gives_way: false,
             child: None,
         }
     }
@@ -73,6 +76,11 @@ impl NodeProcess {
         self.island = Some((island.name.clone(), island.door()));
     }
 
+    /// From its next start on it has the processors that nobody else wants, as if it had a machine of its own.
+    pub fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
     /// A connection that is made when it is used, and made again after a restart.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(self.url()).expect("a URL").connect_lazy()
@@ -82,16 +90,15 @@ impl NodeProcess {
     pub fn spawn(&mut self, env: &BTreeMap<&str, String>) {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = OpenOptions::new().create(true).append(true).open(&self.log).expect("a log file");
-        let mut command = match &self.island {
-            // `ip` becomes the node: it is the same process.
-            Some((name, _)) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", name]).arg(crate::lienthong());
-                command
-            }
-            None => Command::new(crate::lienthong()),
+        // `ip` and `nice` become the node: it is the same process.
+        let before: &[&str] = match &self.island {
+            Some((name, _)) => &["ip", "netns", "exec", name],
+            None if self.gives_way => &["nice", "-n", "19"],
+            None => &[],
         };
-        let child = command
+        let mut words = before.iter().map(OsStr::new).chain([crate::lienthong().as_os_str()]);
+        let child = Command::new(words.next().expect("a program"))
+            .args(words)
             .arg("node")
             .arg("--config")
             .arg(&self.config)

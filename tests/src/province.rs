@@ -45,7 +45,7 @@ impl Province {
                 config.node.agencies.push(AgencySection { id: (*id).to_owned(), key_file });
             }
             change(&mut config);
-            let node = NodeProcess::new(agencies[0], &folder, port);
+            let node = NodeProcess::new(agencies[0], &folder, &config.node.data_dir, port);
             let text = toml::to_string(&config).expect("a configuration can be written");
             std::fs::write(&node.config, text).expect("the configuration is written");
             laid.push((agencies.iter().map(|id| (*id).to_owned()).collect(), node));

@@ -89,3 +89,10 @@ async fn nobody_is_answered_before_the_batch_is_durable() {
     let Some(broker) = broker(dir.path()).await else { return };
     held::nobody_is_answered_before(&broker.url(), MOST).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_an_inbox_is_told_nothing_before_the_batch_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(broker) = broker(dir.path()).await else { return };
+    held::nobody_is_told_before(&broker.url(), MOST).await;
+}

@@ -3,7 +3,8 @@
 
 use lienthong_core::record::Origin;
 use lienthong_core::statement::Kind;
-use lienthong_tests::{BOUND, Desk, Patience, Province, eventually, read_ledger};
+use lienthong_proto::v1;
+use lienthong_tests::{BOUND, Desk, NodeProcess, Patience, Province, eventually, read_ledger};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tonic::Status;
@@ -14,6 +15,9 @@ const HELD: &str = "a batch is held before the disk";
 /// Calls that do not go through the loop and are answered while it holds: an answer that was let out before its time
 /// has left the node before the last of them.
 const ROUND_TRIPS: usize = 50;
+
+/// Offers that who watches an inbox is told of.
+const OFFERS: usize = 3;
 
 /// What an officer asked for, in order, and how much of it was answered.
 #[derive(Debug, Default)]
@@ -49,24 +53,17 @@ impl Officer {
     }
 }
 
-/// What held, or that the officer was done first.
-async fn held(nats: &str, batch: u64) -> Option<Kind> {
-    let mut province = Province::lay_out(nats, &[&["a"], &["b"]]);
-    province.node("a").spawn(&BTreeMap::from([("LIENTHONG_HOLD_COMMIT", batch.to_string())]));
-    let asked = Arc::<Mutex<Asked>>::default();
-    let officer = Officer { desk: province.desk("a"), asked: Arc::clone(&asked) };
-    let mut health = HealthClient::new(province.node("a").channel());
+/// Goes on with `work` until a batch of this node is held and has been for a while: whether it is, or `work` was done
+/// first. Work that is done while the batch is held fails.
+async fn is_held(node: &NodeProcess, work: &mut (impl Future<Output = ()> + Unpin)) -> bool {
     let mut patience = Patience::new(BOUND, "a batch is held or all is done");
-    let mut work = Box::pin(officer.work());
-    loop {
+    while !node.log().contains(HELD) {
         tokio::select! {
-            () = &mut work => return None,
+            () = &mut *work => return false,
             () = patience.look() => {}
         }
-        if province.node("a").log().contains(HELD) {
-            break;
-        }
     }
+    let mut health = HealthClient::new(node.channel());
     let beside = async {
         for _ in 0..ROUND_TRIPS {
             // Before its first commits the node does not serve at all.
@@ -74,8 +71,24 @@ async fn held(nats: &str, batch: u64) -> Option<Kind> {
         }
     };
     tokio::select! {
-        () = &mut work => panic!("the last act was answered, and batch {batch} is held"),
-        () = beside => {}
+        () = work => panic!("all is done, and a batch is held"),
+        () = beside => true,
+    }
+}
+
+fn hold(batch: u64) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("LIENTHONG_HOLD_COMMIT", batch.to_string())])
+}
+
+/// What held, or that the officer was done first.
+async fn held(nats: &str, batch: u64) -> Option<Kind> {
+    let mut province = Province::lay_out(nats, &[&["a"], &["b"]]);
+    province.node("a").spawn(&hold(batch));
+    let asked = Arc::<Mutex<Asked>>::default();
+    let officer = Officer { desk: province.desk("a"), asked: Arc::clone(&asked) };
+    let mut work = Box::pin(officer.work());
+    if !is_held(province.node("a"), &mut work).await {
+        return None;
     }
     drop(work);
     province.node("a").kill().await;
@@ -106,4 +119,58 @@ pub(crate) async fn nobody_is_answered_before(nats: &str, most: u64) {
     for kind in [Kind::Intake, Kind::Offer, Kind::Cancel] {
         assert!(waiting.contains(&format!("{kind:?}")), "no batch was held with {kind:?} unanswered");
     }
+}
+
+/// Who watches the inbox of `b` while `a` offers one dossier after the other. The watch waits for the loop when it gets the
+/// second, and no more looks up what was before.
+async fn watch(a: Desk, b: Desk, told: Arc<Mutex<Vec<v1::InboxEvent>>>) {
+    let asked = v1::WatchInboxRequest { agency: b.agency.clone(), after: None };
+    let events =
+        eventually(BOUND, "a watch", async || b.client.clone().watch_inbox(asked.clone()).await.ok());
+    let mut events = events.await.into_inner();
+    for n in 0..OFFERS {
+        let id = a.submit(&format!("submit-{n}"), b"to khai").await.expect("an intake").dossier_id;
+        a.offer(&format!("offer-{n}"), &id, "b").await.expect("an offer");
+        // The node that is killed ends the watch.
+        let Ok(Some(next)) = events.message().await else { return };
+        told.lock().unwrap().push(next.event.expect("an event"));
+    }
+}
+
+/// How many events were told while a batch of the receiver was held, or that all were told first.
+async fn held_at_receiver(nats: &str, batch: u64) -> Option<usize> {
+    let mut province = Province::lay_out(nats, &[&["a"], &["b"]]);
+    province.node("a").start().await;
+    province.node("b").spawn(&hold(batch));
+    let told = Arc::<Mutex<Vec<v1::InboxEvent>>>::default();
+    let mut work = Box::pin(watch(province.desk("a"), province.desk("b"), Arc::clone(&told)));
+    if !is_held(province.node("b"), &mut work).await {
+        return None;
+    }
+    drop(work);
+    province.node("b").kill().await;
+    let kept: BTreeSet<String> =
+        read_ledger(&province.node("b").data).iter().map(|kept| kept.sid.to_string()).collect();
+    let told = told.lock().unwrap();
+    for event in &*told {
+        assert!(kept.contains(&event.statement_id), "batch {batch} was held, and {event:?} was told");
+    }
+    Some(told.len())
+}
+
+/// Holds the first batch of the receiver, the second and so on, until who watches its inbox is told of every offer.
+pub(crate) async fn nobody_is_told_before(nats: &str, most: u64) {
+    let mut held = BTreeSet::new();
+    for batch in 1..=most {
+        let Some(told) = held_at_receiver(nats, batch).await else {
+            println!("held after so many events: {held:?}");
+            assert!(
+                (0..OFFERS).all(|told| held.contains(&told)),
+                "nothing was held before one of the events"
+            );
+            return;
+        };
+        held.insert(told);
+    }
+    panic!("it never ends");
 }

@@ -3,6 +3,7 @@
 use lienthong_core::codec::Codec;
 use lienthong_core::ids::{AgencyId, Digest, Head, Hop, Incarnation, LedgerIndex, WallMs};
 use lienthong_core::statement::{self as core, Body, Claim, Statement};
+use lienthong_proto::v1;
 use lienthong_tests::{Desk, Province};
 use lienthong_wire::content;
 use lienthong_wire::envelope::{Letter, PackBuilder, encode_envelope};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 /// Ways to flood.
@@ -53,9 +55,17 @@ impl Flood {
 /// Distinct messages of a raw flood.
 const DISTINCT: usize = 400;
 /// The line of the flooder, 100 Mbit/s: what a commune has at the most.
-const LINE_BYTES_PER_S: u64 = 12_500_000;
-/// Offers of the flooding node under way at a time.
-const OFFERS_AT_A_TIME: usize = 64;
+pub(crate) const LINE_BYTES_PER_S: u64 = 12_500_000;
+/// Offers of the flooding node without a receipt at a time: more than its line holds, and few enough that a quiet spell
+/// after the flood is quiet.
+const OFFERS_AT_A_TIME: usize = 512;
+/// The longest wait for one receipt: a spell.
+const WAIT_MS: u32 = 10_000;
+
+/// A disk of the flooder's own: what it writes must not keep the receiver's from writing.
+pub(crate) fn disk() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).expect("a temporary folder")
+}
 
 /// The flooder's means.
 pub(crate) struct Hand {
@@ -139,7 +149,9 @@ async fn offer_on(desk: Desk, n: usize, until: Instant) -> u64 {
         let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
         let key = &key[key.len().saturating_sub(50)..];
         let Ok(done) = desk.submit(&format!("s-{key}"), &[b'f'; 4_000]).await else { continue };
-        sent += u64::from(desk.offer(&format!("o-{key}"), &done.dossier_id, "r").await.is_ok());
+        let level = v1::AckLevel::Received;
+        let offered = desk.offer_until(&format!("o-{key}"), &done.dossier_id, "r", level, WAIT_MS).await;
+        sent += u64::from(offered.is_ok());
     }
     sent
 }

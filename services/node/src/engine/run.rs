@@ -269,8 +269,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends what was decided to the disk, unless an earlier commit is on its way or nobody waits and more may come. What it changes is worked out
-    /// meanwhile.
+    /// Sends what was decided to the disk, unless an earlier commit is on its way or nobody waits and more may come. What
+    /// it changes is worked out meanwhile.
     fn commit(&mut self) -> Result<(), Fatal> {
         if self.committing.is_some() || self.stays_open() {
             return Ok(());
