@@ -32,7 +32,7 @@ struct Args {
     /// Turns of each system
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     turns: u32,
-    /// Only these, separated by commas: lienthong, lienthong-receipt, jetstream, rabbitmq, postgres, postgres-batched, redis
+    /// Only these, separated by commas: lienthong, lienthong-receipt, jetstream, rabbitmq, rabbitmq-kept, postgres, postgres-batched, redis
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The disk to measure: a folder in which one is made and removed again

@@ -9,6 +9,7 @@ mod redis;
 use crate::load::{Load, Measured};
 use crate::server::program;
 use lienthong::End;
+use rabbitmq::Consumer;
 use std::path::Path;
 
 /// A system.
@@ -22,6 +23,8 @@ pub(crate) enum System {
     JetStream,
     /// A quorum queue with publisher confirms.
     RabbitMq,
+    /// The same with a consumer that keeps what it received: the same work as ours.
+    RabbitMqKept,
     /// `SKIP LOCKED`, a row a commit.
     Postgres,
     /// `SKIP LOCKED`, consumers of eight rows a commit.
@@ -32,11 +35,12 @@ pub(crate) enum System {
 
 impl System {
     /// In the order in which they are measured.
-    pub(crate) const ALL: [System; 7] = [
+    pub(crate) const ALL: [System; 8] = [
         System::Lienthong,
         System::Receipt,
         System::JetStream,
         System::RabbitMq,
+        System::RabbitMqKept,
         System::Postgres,
         System::PostgresBatched,
         System::Redis,
@@ -49,6 +53,7 @@ impl System {
             System::Receipt => "lienthong-receipt",
             System::JetStream => "jetstream",
             System::RabbitMq => "rabbitmq",
+            System::RabbitMqKept => "rabbitmq-kept",
             System::Postgres => "postgres",
             System::PostgresBatched => "postgres-batched",
             System::Redis => "redis",
@@ -62,6 +67,7 @@ impl System {
             System::Receipt => "Liên Thông, receipt at giver",
             System::JetStream => "JetStream, sync always",
             System::RabbitMq => "RabbitMQ quorum, confirms",
+            System::RabbitMqKept => "RabbitMQ, consumer syncs too",
             System::Postgres => "PostgreSQL SKIP LOCKED",
             System::PostgresBatched => "PostgreSQL, 8 rows a commit",
             System::Redis => "Redis stream, fsync always",
@@ -79,7 +85,7 @@ impl System {
             System::Lienthong | System::Receipt | System::JetStream => {
                 drop(program("nats-server", &[jetstream::TOOLS])?);
             }
-            System::RabbitMq => {
+            System::RabbitMq | System::RabbitMqKept => {
                 program("rabbitmq-server", &[rabbitmq::BIN])?;
                 program("epmd", &[])?;
             }
@@ -100,7 +106,8 @@ impl System {
             System::Lienthong => lienthong::measure(dir, binary, load, End::Consumer).await,
             System::Receipt => lienthong::measure(dir, binary, load, End::Receipt).await,
             System::JetStream => jetstream::measure(dir, load).await,
-            System::RabbitMq => rabbitmq::measure(dir, load).await,
+            System::RabbitMq => rabbitmq::measure(dir, load, Consumer::Forgets).await,
+            System::RabbitMqKept => rabbitmq::measure(dir, load, Consumer::Keeps).await,
             System::Postgres => postgres::measure(dir, load, 1).await,
             System::PostgresBatched => postgres::measure(dir, load, 8).await,
             System::Redis => redis::measure(dir, load).await,

@@ -104,8 +104,9 @@ Medians over turns, all on this one machine; only ratios are worth quoting. One 
 producer is told, received and acknowledged by the consumer. Ours is signed on both sides and durable in two ledgers
 before its consumer hears of it; the others keep one copy. With \"receipt at giver\" it also counts until the receiver's
 signed receipt is durable in the giver's ledger, of which the others have nothing. RabbitMQ does not confirm an
-acknowledgement, so it counts when it is sent; consumers of PostgreSQL are woken for nothing, inside the process that
-measures.";
+acknowledgement, so it counts when it is sent and nothing about it is durable; \"consumer syncs too\" has on the consumer's
+disk what it acknowledges, as all the others have. Consumers of PostgreSQL are woken for nothing, inside the process
+that measures.";
 
 /// The middle one.
 fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
