@@ -21,8 +21,18 @@ const LONGER: usize = 4;
 pub struct Table<K, V> {
     fresh: BTreeMap<K, V>,
     /// The longest and oldest first.
-    runs: Vec<Arc<[(K, V)]>>,
+    runs: Vec<Run<K, V>>,
 }
+
+/// Rows in order, and what tells of nearly every key that is not among them without a look at them.
+#[derive(Debug)]
+struct Run<K, V> {
+    rows: Arc<[(K, V)]>,
+    sieve: Arc<[u64]>,
+}
+
+/// Keys for each word of a sieve: a byte a key, and of some thirty keys that are not there one passes.
+const KEYS_A_WORD: usize = 8;
 
 /// Guesses at where a key is in a run; with evenly spread keys each is off by about the square root of the one before.
 const GUESSES: usize = 4;
@@ -41,9 +51,7 @@ impl<K, V> Default for Table<K, V> {
 impl<K: Spread + Clone, V: Clone> Table<K, V> {
     /// The value that was put last under `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
-        let in_run = |run: &'_ Arc<[(K, V)]>| find(run, key);
-        let older = || self.runs.iter().rev().find_map(|run| in_run(run).map(|at| &run[at].1));
-        self.fresh.get(key).or_else(older)
+        self.fresh.get(key).or_else(|| self.runs.iter().rev().find_map(|run| run.get(key)))
     }
 
     /// Adds a row, or puts another value in its place.
@@ -59,7 +67,7 @@ impl<K: Spread + Clone, V: Clone> Table<K, V> {
         let mut sources: Vec<Source<'t, K, V>> = Vec::with_capacity(self.runs.len() + 1);
         let fresh: Box<dyn Iterator<Item = _>> = Box::new(self.fresh.range((start, Bound::Unbounded)));
         sources.push(fresh.peekable());
-        for run in self.runs.iter().rev() {
+        for Run { rows: run, .. } in self.runs.iter().rev() {
             let before = run.partition_point(|(key, _)| match start {
                 Bound::Included(start) => key < start,
                 Bound::Excluded(start) => key <= start,
@@ -84,12 +92,44 @@ impl<K: Spread + Clone, V: Clone> Table<K, V> {
 
     fn settle(&mut self) {
         let mut run: Vec<(K, V)> = core::mem::take(&mut self.fresh).into_iter().collect();
-        while self.runs.last().is_some_and(|last| last.len() < run.len() * LONGER) {
-            let older = self.runs.pop().unwrap_or_default();
-            run = merge(&older, run);
+        while let Some(older) = self.runs.pop_if(|last| last.rows.len() < run.len() * LONGER) {
+            run = merge(&older.rows, run);
         }
-        self.runs.push(run.into());
+        self.runs.push(Run::of(run));
     }
+}
+
+impl<K: Spread, V> Run<K, V> {
+    fn of(rows: Vec<(K, V)>) -> Self {
+        let mut sieve = alloc::vec![0; rows.len().div_ceil(KEYS_A_WORD)];
+        for (key, _) in &rows {
+            let (word, bits) = holes(key, sieve.len());
+            sieve[word] |= bits;
+        }
+        Self { rows: rows.into(), sieve: sieve.into() }
+    }
+
+    fn get(&self, key: &K) -> Option<&V> {
+        let (word, bits) = holes(key, self.sieve.len());
+        if self.sieve.get(word)? & bits != bits {
+            return None;
+        }
+        find(&self.rows, key).map(|at| &self.rows[at].1)
+    }
+}
+
+impl<K, V> Clone for Run<K, V> {
+    fn clone(&self) -> Self {
+        Self { rows: self.rows.clone(), sieve: self.sieve.clone() }
+    }
+}
+
+/// The word of a key in a sieve of so many, and three bits of it: a Bloom filter whose look is at one place of the memory. The
+/// words of a sieve are in the order of the keys, so that its bits come from the other end of the hash.
+fn holes<K: Spread>(key: &K, words: usize) -> (usize, u64) {
+    let hash = key.spread();
+    let word = (u128::from(hash) * words as u128) >> 64;
+    (word as usize, 1 << (hash & 63) | 1 << (hash >> 6 & 63) | 1 << (hash >> 12 & 63))
 }
 
 impl<K: Spread + Clone, V: Clone + PartialEq> PartialEq for Table<K, V> {
@@ -213,6 +253,22 @@ mod tests {
     }
 
     #[test]
+    fn a_sieve_lets_every_key_through_and_few_others() {
+        for length in [0, 1, 9, 5_000] {
+            let (inside, others) = (drawn().take(length), drawn().skip(length).take(20_000));
+            let sorted: BTreeMap<u64, ()> = inside.map(|key| (key, ())).collect();
+            let run = Run::of(sorted.clone().into_iter().collect());
+            assert!(sorted.keys().all(|key| run.get(key).is_some()));
+            let passes = |key: &u64| {
+                let (word, bits) = holes(key, run.sieve.len());
+                run.sieve.get(word).is_some_and(|word| word & bits == bits)
+            };
+            let passed = others.filter(passes).count();
+            assert!(passed <= 20_000 / 25, "{passed} of 20000 pass the sieve of {length}");
+        }
+    }
+
+    #[test]
     fn it_is_a_map_that_forgets_nothing() {
         let (mut table, mut map) = (Table::default(), BTreeMap::new());
         let mut runs = 0;
@@ -224,7 +280,7 @@ mod tests {
             runs = runs.max(table.runs.len());
         }
         assert!(runs > 2, "{runs} runs of several lengths");
-        assert!(table.runs.is_sorted_by(|a, b| a.len() >= LONGER * b.len()));
+        assert!(table.runs.is_sorted_by(|a, b| a.rows.len() >= LONGER * b.rows.len()));
         assert!(table.iter().eq(map.iter()));
         assert!(map.iter().all(|(key, n)| table.get(key) == Some(n)));
         let middle = *map.keys().nth(20_000).unwrap();
