@@ -8,29 +8,45 @@ use lienthong_core::custody::track::Track;
 use lienthong_core::ids::TrackId;
 use lienthong_proto::v1;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
-/// Open dossiers of one agency. Closed ones, in time nearly all, are not in it.
+/// Open dossiers of one agency. Closed ones, in time nearly all, are not in it. When one goes on, a byte changes: to move it
+/// from one list to another, both of a hundred thousand, was a twentieth of a giver's time.
 #[derive(Debug, Default)]
 pub(crate) struct Phases {
-    by_phase: BTreeMap<v1::Phase, BTreeMap<u64, TrackId>>,
-    /// The phase of each number, so that one that goes on need not be looked for in all: a byte for each record of the ledger
-    /// from the oldest open dossier on, in pages, where there are any.
-    of: BTreeMap<u64, Page>,
+    /// By number, where there are any: from the oldest open dossier on.
+    pages: BTreeMap<u64, Page>,
 }
 
-/// Phases of so many numbers that follow each other; zero, which is no phase, where there is no open dossier.
+/// Numbers in a page, one for each record of the ledger; every dossier has that of its first.
 const PAGE: usize = 1_024;
 
+/// More than there are phases.
+const COUNTS: usize = 16;
+const _: () = assert!((v1::Phase::Closed as usize) < COUNTS);
+
+/// Numbers that follow each other.
 #[derive(Debug)]
 struct Page {
+    /// Zero, which is no phase, where there is no open dossier.
     phases: Box<[u8; PAGE]>,
-    open: usize,
+    /// How many are in each phase, so that a list goes past pages that have nothing for it.
+    counts: [u16; COUNTS],
+    /// The open dossiers.
+    ids: BTreeMap<u16, TrackId>,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { phases: Box::new([0; PAGE]), open: 0 }
+        Self { phases: Box::new([0; PAGE]), counts: [0; COUNTS], ids: BTreeMap::new() }
+    }
+}
+
+impl Page {
+    /// Those in a phase.
+    fn of(&self, phase: v1::Phase) -> impl Iterator<Item = (u16, &TrackId)> {
+        let is_in = move |place: u16| i32::from(self.phases[usize::from(place)]) == phase as i32;
+        let ids = Some(&self.ids).filter(|_| self.counts[phase as usize] > 0).into_iter().flatten();
+        ids.map(|(place, id)| (*place, id)).filter(move |(place, _)| is_in(*place))
     }
 }
 
@@ -44,31 +60,34 @@ impl Phases {
 
     /// A dossier is what it is now.
     pub(crate) fn follow(&mut self, id: &TrackId, track: &Track) {
-        let (number, now) = (number(track), shape::phase(track.phase, track.returned.is_some()));
-        let open = Some(now).filter(|now| *now != v1::Phase::Closed);
-        let before = self.replace(number, open);
-        if before == open {
-            return;
-        }
-        if let Some(dossiers) = before.and_then(|before| self.by_phase.get_mut(&before)) {
-            dossiers.remove(&number);
-        }
-        if let Some(now) = open {
-            self.by_phase.entry(now).or_default().insert(number, *id);
-        }
+        let phase = shape::phase(track.phase, track.returned.is_some());
+        self.put(number(track), id, Some(phase).filter(|phase| *phase != v1::Phase::Closed));
     }
 
-    /// Puts another phase in the place of the one it had.
-    fn replace(&mut self, number: u64, now: Option<v1::Phase>) -> Option<v1::Phase> {
-        let (at, place) = (number / PAGE as u64, (number % PAGE as u64) as usize);
-        let page = self.of.entry(at).or_default();
+    /// The phase of a number; none when it is not open any more.
+    fn put(&mut self, number: u64, id: &TrackId, now: Option<v1::Phase>) {
+        let (at, place) = (number / PAGE as u64, (number % PAGE as u64) as u16);
+        let page = self.pages.entry(at).or_default();
         let now = now.map_or(0, |now| now as u8);
-        let before = std::mem::replace(&mut page.phases[place], now);
-        page.open = page.open + usize::from(now != 0) - usize::from(before != 0);
-        if page.open == 0 {
-            self.of.remove(&at);
+        let before = std::mem::replace(&mut page.phases[usize::from(place)], now);
+        match (before, now) {
+            _ if before == now => {}
+            (0, now) => {
+                page.ids.insert(place, *id);
+                page.counts[usize::from(now)] += 1;
+            }
+            (before, 0) => {
+                page.ids.remove(&place);
+                page.counts[usize::from(before)] -= 1;
+            }
+            (before, now) => {
+                page.counts[usize::from(before)] -= 1;
+                page.counts[usize::from(now)] += 1;
+            }
         }
-        v1::Phase::try_from(i32::from(before)).ok().filter(|_| before != 0)
+        if page.ids.is_empty() {
+            self.pages.remove(&at);
+        }
     }
 
     /// Those in a phase after a number, the one that came first at the beginning.
@@ -77,33 +96,44 @@ impl Phases {
         phase: v1::Phase,
         after: Option<u64>,
     ) -> impl Iterator<Item = (u64, TrackId)> + '_ {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let dossiers = self.by_phase.get(&phase).into_iter();
-        dossiers.flat_map(move |dossiers| dossiers.range((from, Bound::Unbounded))).map(|(n, id)| (*n, *id))
+        let first = after.map_or(0, |after| after / PAGE as u64);
+        let all = self.pages.range(first..).flat_map(move |(at, page)| {
+            page.of(phase).map(move |(place, id)| (at * PAGE as u64 + u64::from(place), *id))
+        });
+        all.filter(move |(number, _)| after.is_none_or(|after| *number > after))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lienthong_core::ids::Digest;
     use v1::Phase;
 
     #[test]
-    fn a_number_has_the_phase_it_was_given_last() {
+    fn lists_are_of_the_phase_that_was_put_last() {
+        let all: [u64; 7] = [0, 1, 1_023, 1_024, 5_000_000, 5_000_001, u64::MAX];
+        let id = |number: u64| Digest([number.wrapping_mul(31) as u8; 32]);
         let mut phases = Phases::default();
-        let all = [0, 1, 1_023, 1_024, 5_000_000, u64::MAX];
-        let given = [Some(Phase::Held), Some(Phase::Offered), Some(Phase::Offered), None, Some(Phase::Inbox)];
-        for number in all {
-            let mut before = None;
-            for now in given {
-                assert_eq!(phases.replace(number, now), before, "{number}");
-                before = now;
+        for (n, number) in all.into_iter().enumerate() {
+            for now in [None, Some(Phase::Held), None, Some(Phase::Inbox), Some(Phase::Held)] {
+                phases.put(number, &id(number), now);
+            }
+            if n % 2 == 0 {
+                phases.put(number, &id(number), Some(Phase::Offered));
             }
         }
-        assert_eq!(phases.of.len(), 4, "0 to 1,023 share a page");
-        for number in all {
-            assert_eq!(phases.replace(number, None), Some(Phase::Inbox));
-        }
-        assert!(phases.of.is_empty(), "a page without open dossiers is let go");
+        let list = |phases: &Phases, phase, after| phases.after(phase, after).collect::<Vec<_>>();
+        let listed = |numbers: &[u64]| numbers.iter().map(|n| (*n, id(*n))).collect::<Vec<_>>();
+        assert_eq!(list(&phases, Phase::Held, None), listed(&[1, 1_024, 5_000_001]));
+        assert_eq!(list(&phases, Phase::Offered, None), listed(&[0, 1_023, 5_000_000, u64::MAX]));
+        assert_eq!(list(&phases, Phase::Offered, Some(0)), listed(&[1_023, 5_000_000, u64::MAX]));
+        assert_eq!(list(&phases, Phase::Held, Some(1_023)), listed(&[1_024, 5_000_001]));
+        assert_eq!(list(&phases, Phase::Held, Some(1_024)), listed(&[5_000_001]));
+        assert_eq!(list(&phases, Phase::Offered, Some(u64::MAX)), listed(&[]));
+        assert_eq!(list(&phases, Phase::Inbox, None), listed(&[]));
+        assert_eq!(phases.pages.len(), 4, "0 to 1,023 share a page");
+        all.into_iter().for_each(|number| phases.put(number, &id(number), None));
+        assert!(phases.pages.is_empty(), "a page without open dossiers is let go");
     }
 }
