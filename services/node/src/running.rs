@@ -4,7 +4,7 @@ use crate::boot::{BootError, Booted, boot};
 use crate::engine::admit::{Caps, Inboxes};
 use crate::engine::complaints::Complaints;
 use crate::engine::flow::Flow;
-use crate::engine::group::{Group, Waiters};
+use crate::engine::group::{Group, Usual, Waiters};
 use crate::engine::incoming::Waiting;
 use crate::engine::left::Left;
 use crate::engine::outgoing::{Dispatcher, Due};
@@ -258,6 +258,7 @@ fn spawn_engine(
         snapshots,
         commits: 0,
         group: Group::default(),
+        usual: Usual::default(),
         committing: None,
         waiters: Waiters::default(),
         pressure,

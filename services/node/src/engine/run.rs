@@ -3,7 +3,7 @@
 use super::admit::{self, Caps, Inboxes};
 use super::complaints::Complaints;
 use super::events::{Arrived, Done, Event, Level, Opened, TransferKey, Waiter};
-use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, Waiters};
+use super::group::{Committing, GROUP_BYTES, GROUP_INPUTS, Group, Part, TURNS_FOR_MORE, Usual, Waiters};
 use super::left::{LATER, Left};
 use super::outgoing::Due;
 use super::persist::{Job, Persisted};
@@ -40,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) snapshots: super::snapshot::Taker,
     pub(crate) commits: u64,
     pub(crate) group: Group,
+    pub(crate) usual: Usual,
     pub(crate) committing: Option<Committing>,
     pub(crate) waiters: Waiters,
     pub(crate) pressure: Arc<Pressure>,
@@ -115,6 +116,14 @@ impl Engine {
                 self.group.is_awaited = true;
             } else {
                 self.take_ready(&mut events, &mut arrivals, &mut persisted).await?;
+                for _ in 0..TURNS_FOR_MORE {
+                    if self.committing.is_some() || !self.usual.is_above(self.group.inputs) {
+                        break;
+                    }
+                    std::thread::yield_now();
+                    tokio::task::yield_now().await;
+                    self.take_ready(&mut events, &mut arrivals, &mut persisted).await?;
+                }
             }
             self.commit()?;
             if stop.is_cancelled() && self.idle() {
@@ -286,6 +295,7 @@ impl Engine {
             parts.push(Part { agency, incarnation, first, records });
         }
         let group = std::mem::take(&mut self.group);
+        self.usual.follow(group.inputs);
         if parts.is_empty() {
             group.release();
             return Ok(());
