@@ -52,6 +52,8 @@ async fn an_inbox_takes_only_so_much_of_one_peer_and_the_rest_waits_with_its_sen
     let other = c.submit("s", b"x").await.unwrap().dossier_id;
     c.offer("o", &other, "b").await.unwrap();
     b.until(&other, v1::Phase::Inbox).await;
+    let told = async || province.node("b").log().contains("limits.inbox_per_peer").then_some(());
+    eventually(BOUND, "the operator is told why the third waits", told).await;
     assert!(b.get(&ids[2]).await.is_err(), "the third is not taken");
     assert_eq!(province.ops("b").agency().await.unwrap().quarantined, 0);
     b.accept("yes", &ids[0]).await.unwrap();

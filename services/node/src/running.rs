@@ -266,6 +266,7 @@ fn spawn_engine(
         inboxes: Inboxes::default(),
         left: left.clone(),
         complaints: Complaints::default(),
+        full_inboxes: Complaints::default(),
         attempts: booted.attempts,
     };
     let asked = stop.asked.clone();

@@ -34,8 +34,14 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(to) else { return Ok(Taken::In) };
         // Above the high-water mark what begins something stays with its sender; so does what would be kept aside.
         let leaves = match &opened.arrival {
+            Ok(arrival) if admit::leaves(room, host, arrival) => true,
             Ok(arrival) => {
-                admit::leaves(room, host, arrival) || !self.inboxes.admits(self.caps.inbox, host, arrival)
+                let is_full = !self.inboxes.admits(self.caps.inbox, host, arrival);
+                if is_full && let Some(left) = self.full_inboxes.about(from) {
+                    let most = self.caps.inbox;
+                    tracing::warn!(%from, %to, most, left, "the inbox has as many undecided offers of this peer as limits.inbox_per_peer lets: more stay at the courier until some are decided");
+                }
+                is_full
             }
             Err(_) => room > Level::Ample,
         };
