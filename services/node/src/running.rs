@@ -240,8 +240,7 @@ fn spawn_engine(
         wanted: rows_wanted.clone(),
     };
     tasks.spawn_blocking("queues", OnEnd::Fatal, move || queuer.run(rows))?;
-    let records = &booted.records;
-    let sent = spawn_courier(tasks, records, &applied, link, &handle, &metrics, dispatched);
+    let sent = spawn_courier(tasks, &booted.records, &applied, link, &handle, &metrics, dispatched);
     on_the_side(tasks, "disk watch", pressure::watch(pressure.clone()));
     let since = (booted.replayed, booted.unverified_before.is_none().then_some(0));
     let snapshots = Taker::new(config.store.snapshot_every_records, since, handle.clone(), pressure.clone());
@@ -266,7 +265,6 @@ fn spawn_engine(
         inboxes: Inboxes::default(),
         left: left.clone(),
         complaints: Complaints::default(),
-        full_inboxes: Complaints::default(),
         attempts: booted.attempts,
     };
     let asked = stop.asked.clone();

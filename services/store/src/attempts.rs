@@ -46,7 +46,7 @@ impl Attempts {
     pub fn open(dir: &Path) -> io::Result<Self> {
         let path = dir.join("attempts");
         if !path.exists() {
-            files::create_whole(dir, "attempts", |file| files::write_zeros(file, PAGE as u64))?;
+            files::create_whole(dir, "attempts", |file| files::write_zeros(file, PAGE as u64, None))?;
         }
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let mut page = [0; PAGE];

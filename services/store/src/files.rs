@@ -4,11 +4,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// How much is written at a time while zeros are laid down.
 const ZERO_CHUNK: usize = 1 << 20;
-/// Synced this often while zeros are laid down, so that a commit never waits behind a whole segment of them.
-const ZERO_SYNC: u64 = 8 << 20;
+/// How many times as long as a piece of zeros took the disk is left to commits before the next: they came in bursts of 50 ms,
+/// and everybody who was under way then waited three times as long as usual.
+const REST: u32 = 4;
+/// The longest rest: a disk that stood still does not keep the zeros waiting for minutes.
+const REST_MOST: Duration = Duration::from_secs(1);
 
 /// Makes the entries of a folder durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
@@ -53,18 +59,37 @@ pub(crate) fn create_whole(
     sync_dir(dir)
 }
 
-/// Writes `len` zeros at the file's cursor, syncing as it goes.
-pub(crate) fn write_zeros(file: &mut File, len: u64) -> io::Result<()> {
-    let chunk = vec![0; ZERO_CHUNK];
-    let (mut left, mut unsynced) = (len, 0);
+/// Whether somebody waits for zeros that are laid down by a thread of their own.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(AtomicBool);
+
+impl Pace {
+    /// From now on without rests.
+    pub(crate) fn hurry<T>(&self, thread: &JoinHandle<T>) {
+        self.0.store(true, Ordering::Release);
+        thread.thread().unpark();
+    }
+
+    fn rest(&self, took: Duration) {
+        if !self.0.load(Ordering::Acquire) {
+            std::thread::park_timeout((took * REST).min(REST_MOST));
+        }
+    }
+}
+
+/// Writes `len` zeros at the file's cursor and syncs each piece, so that a commit never waits behind more than one; with a pace
+/// also seldom behind one.
+pub(crate) fn write_zeros(file: &mut File, len: u64, pace: Option<&Pace>) -> io::Result<()> {
+    let chunk = vec![0; len.min(ZERO_CHUNK as u64) as usize];
+    let mut left = len;
     while left > 0 {
+        let began = Instant::now();
         let n = left.min(ZERO_CHUNK as u64);
         file.write_all(&chunk[..n as usize])?;
+        file.sync_data()?;
         left -= n;
-        unsynced += n;
-        if unsynced >= ZERO_SYNC {
-            file.sync_data()?;
-            unsynced = 0;
+        if let Some(pace) = pace.filter(|_| left > 0) {
+            pace.rest(began.elapsed());
         }
     }
     Ok(())
@@ -80,4 +105,29 @@ pub(crate) fn zero_at(file: &File, mut offset: u64, mut len: u64) -> io::Result<
         len -= n;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn zeros_that_somebody_waits_for_are_laid_down_without_rests() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("zeros");
+        let mut file = File::create_new(&path).expect("a file");
+        let pace = Arc::<Pace>::default();
+        let its = pace.clone();
+        let len = 3 * ZERO_CHUNK as u64 + 5;
+        let thread = std::thread::spawn(move || write_zeros(&mut file, len, Some(&its)));
+        pace.hurry(&thread);
+        thread.join().expect("a thread").expect("zeros");
+        assert!(
+            fs::read(&path).is_ok_and(|bytes| bytes.len() as u64 == len && bytes.iter().all(|b| *b == 0))
+        );
+        let began = Instant::now();
+        pace.rest(REST_MOST);
+        assert!(began.elapsed() < REST_MOST, "it rested");
+    }
 }

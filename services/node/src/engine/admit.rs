@@ -1,6 +1,7 @@
 //! What may still be begun when room is short, and what is left with its sender (protocol.md 7).
 
 use super::Host;
+use super::complaints::Complaints;
 use super::pressure::Level;
 use lienthong_core::custody::arrival::Arrival;
 use lienthong_core::custody::command::Act;
@@ -99,7 +100,11 @@ const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// How many undecided offers each peer has in each inbox, counted only when it may matter.
 #[derive(Debug, Default)]
-pub(crate) struct Inboxes(BTreeMap<(AgencyId, AgencyId), (usize, Instant)>);
+pub(crate) struct Inboxes {
+    counts: BTreeMap<(AgencyId, AgencyId), (usize, Instant)>,
+    /// Those who found no room.
+    pub(crate) full: Complaints,
+}
 
 impl Inboxes {
     /// Whether an offer finds room; it is counted as taken. Between two counts decided ones count too.
@@ -116,7 +121,7 @@ impl Inboxes {
             });
             (theirs.count(), Instant::now())
         };
-        let count = self.0.entry((state.me.clone(), arrival.from.clone())).or_insert_with(fresh);
+        let count = self.counts.entry((state.me.clone(), arrival.from.clone())).or_insert_with(fresh);
         if count.0 >= cap && count.1.elapsed() >= COUNT_EVERY {
             *count = fresh();
         }

@@ -48,7 +48,6 @@ pub(crate) struct Engine {
     pub(crate) inboxes: Inboxes,
     pub(crate) left: Left,
     pub(crate) complaints: Complaints,
-    pub(crate) full_inboxes: Complaints,
     pub(crate) attempts: Attempts,
 }
 

@@ -37,7 +37,7 @@ impl Engine {
             Ok(arrival) if admit::leaves(room, host, arrival) => true,
             Ok(arrival) => {
                 let is_full = !self.inboxes.admits(self.caps.inbox, host, arrival);
-                if is_full && let Some(left) = self.full_inboxes.about(from) {
+                if is_full && let Some(left) = self.inboxes.full.about(from) {
                     let most = self.caps.inbox;
                     tracing::warn!(%from, %to, most, left, "the inbox has as many undecided offers of this peer as limits.inbox_per_peer lets: more stay at the courier until some are decided");
                 }

@@ -1,10 +1,12 @@
 //! The segment that is being written, and the one that comes after it.
 
 use super::segments;
+use crate::files::Pace;
 use crate::space::Space;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Pieces given to one system call; Linux takes 1,024.
@@ -44,11 +46,17 @@ impl Current {
     }
 }
 
+/// Waits for a preparation, which rests no more.
+pub(super) fn hurried<T>(handle: JoinHandle<T>, pace: &Pace) -> std::thread::Result<T> {
+    pace.hurry(&handle);
+    handle.join()
+}
+
 /// The segment after the current one.
 #[derive(Debug)]
 pub(crate) enum Next {
     None,
-    Preparing(JoinHandle<io::Result<()>>),
+    Preparing(JoinHandle<io::Result<()>>, Arc<Pace>),
     Ready,
 }
 
@@ -58,10 +66,11 @@ impl Next {
         if !matches!(self, Next::None) {
             return;
         }
-        let (dir, space) = (dir.to_owned(), space.cloned());
+        let (dir, space, pace) = (dir.to_owned(), space.cloned(), Arc::<Pace>::default());
+        let its = pace.clone();
         let thread = std::thread::Builder::new().name("ledger-prepare".into());
-        match thread.spawn(move || segments::prepare(&dir, number, len, space.as_ref())) {
-            Ok(handle) => *self = Next::Preparing(handle),
+        match thread.spawn(move || segments::prepare(&dir, number, len, space.as_ref(), Some(&its))) {
+            Ok(handle) => *self = Next::Preparing(handle, pace),
             Err(error) => tracing::warn!(%error, "cannot start a thread to prepare the next segment"),
         }
     }
@@ -69,7 +78,7 @@ impl Next {
     /// Takes note of a preparation that ended; the error of one that failed.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Next::None) {
-            Next::Preparing(handle) if handle.is_finished() => {
+            Next::Preparing(handle, _) if handle.is_finished() => {
                 handle.join().map_err(|_| io::Error::other("the preparation panicked"))??;
                 *self = Next::Ready;
             }
@@ -88,7 +97,7 @@ impl Next {
     ) -> io::Result<()> {
         match std::mem::replace(self, Next::None) {
             Next::Ready => return Ok(()),
-            Next::Preparing(handle) => match handle.join() {
+            Next::Preparing(handle, pace) => match hurried(handle, &pace) {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "preparing the next segment failed, trying once more")
@@ -97,14 +106,14 @@ impl Next {
             },
             Next::None => {}
         }
-        segments::prepare(dir, number, len, space)
+        segments::prepare(dir, number, len, space, None)
     }
 
     /// Waits for the thread, so that nothing is written after the ledger is gone.
     pub(crate) fn wait(&mut self) {
-        if let Next::Preparing(handle) = std::mem::replace(self, Next::None) {
+        if let Next::Preparing(handle, pace) = std::mem::replace(self, Next::None) {
             // A failure is met again at the next roll-over.
-            let _ = handle.join();
+            let _ = hurried(handle, &pace);
         }
     }
 }

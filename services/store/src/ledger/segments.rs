@@ -2,7 +2,7 @@
 
 use super::header::{SegmentHeader, StoreId};
 use crate::error::{Fault, Wrong};
-use crate::files;
+use crate::files::{self, Pace};
 use crate::format::{PAGE, is_zero};
 use crate::space::Space;
 use std::fs::{self, File};
@@ -50,10 +50,17 @@ pub(crate) fn remove_temporary(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates a segment of zeros, durable before it appears under its name. A limit is a full disk.
-pub(crate) fn prepare(dir: &Path, number: u32, len: u64, space: Option<&Space>) -> io::Result<()> {
+/// Creates a segment of zeros, durable before it appears under its name; at a pace where nobody waits for it. A limit is a full
+/// disk.
+pub(crate) fn prepare(
+    dir: &Path,
+    number: u32,
+    len: u64,
+    space: Option<&Space>,
+    pace: Option<&Pace>,
+) -> io::Result<()> {
     space.map_or(Ok(()), |space| space.admit(len))?;
-    files::create_whole(dir, &name(number), |file| files::write_zeros(file, len))
+    files::create_whole(dir, &name(number), |file| files::write_zeros(file, len, pace))
 }
 
 /// Creates the first segment of a new ledger, with its header.
@@ -61,7 +68,7 @@ pub(crate) fn create_first(dir: &Path, store: StoreId, len: u64) -> io::Result<(
     let header =
         SegmentHeader { number: 1, first_seq: 1, len, store, physical: lienthong_core::ids::Digest::ZERO };
     files::create_whole(dir, &name(1), |file| {
-        files::write_zeros(file, len)?;
+        files::write_zeros(file, len, None)?;
         file.write_all_at(&header.encode(), 0)
     })
 }

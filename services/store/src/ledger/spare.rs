@@ -1,12 +1,14 @@
 //! The spare segment: zero-filled and durable ahead of need, so that decisions and receipts find room when nothing
 //! more can be prepared. It takes the next segment's name when the disk is full, and is made anew when there is room.
 
+use super::current::hurried;
 use super::segments;
-use crate::files;
+use crate::files::{self, Pace};
 use crate::space::Space;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,7 +26,7 @@ pub(crate) struct Spare {
     /// The last attempt to make it failed.
     failed: bool,
     again: Instant,
-    work: Option<JoinHandle<io::Result<()>>>,
+    work: Option<(JoinHandle<io::Result<()>>, Arc<Pace>)>,
 }
 
 impl Spare {
@@ -46,29 +48,30 @@ impl Spare {
 
     /// Takes note of a preparation that ended, and begins one when it is time.
     pub(crate) fn tend(&mut self, dir: &Path, len: u64) {
-        if self.work.as_ref().is_some_and(JoinHandle::is_finished) {
+        if self.work.as_ref().is_some_and(|(work, _)| work.is_finished()) {
             self.reap();
         }
         let Some(space) = self.space.clone().filter(|_| !self.kept) else { return };
         if self.work.is_some() || self.again > Instant::now() {
             return;
         }
-        let dir = dir.to_owned();
+        let (dir, pace) = (dir.to_owned(), Arc::<Pace>::default());
+        let its = pace.clone();
         let thread = std::thread::Builder::new().name("ledger-spare".into());
         let work = thread.spawn(move || {
             space.admit(len)?;
-            files::create_whole(&dir, NAME, |file| files::write_zeros(file, len))
+            files::create_whole(&dir, NAME, |file| files::write_zeros(file, len, Some(&its)))
         });
         match work {
-            Ok(work) => self.work = Some(work),
+            Ok(work) => self.work = Some((work, pace)),
             Err(_) => self.again = Instant::now() + AGAIN,
         }
     }
 
     /// Waits for the thread, so that nothing is written after the ledger is gone.
     pub(crate) fn reap(&mut self) {
-        let Some(work) = self.work.take() else { return };
-        self.kept = matches!(work.join(), Ok(Ok(())));
+        let Some((work, pace)) = self.work.take() else { return };
+        self.kept = matches!(hurried(work, &pace), Ok(Ok(())));
         self.failed = !self.kept;
         self.again = Instant::now() + AGAIN;
     }
