@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -59,19 +59,24 @@ pub(crate) fn create_whole(
     sync_dir(dir)
 }
 
-/// Whether somebody waits for zeros that are laid down by a thread of their own.
+/// How many of the zeros that are laid down by a thread of their own must be there by now, so that nobody has to wait for them.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(AtomicBool);
+pub(crate) struct Pace(AtomicU64);
 
 impl Pace {
-    /// From now on without rests.
+    /// So many bytes should be there: without rests until they are.
+    pub(crate) fn due(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Release);
+    }
+
+    /// Somebody waits: without rests from now on.
     pub(crate) fn hurry<T>(&self, thread: &JoinHandle<T>) {
-        self.0.store(true, Ordering::Release);
+        self.due(u64::MAX);
         thread.thread().unpark();
     }
 
-    fn rest(&self, took: Duration) {
-        if !self.0.load(Ordering::Acquire) {
+    fn rest(&self, laid: u64, took: Duration) {
+        if laid >= self.0.load(Ordering::Acquire) {
             std::thread::park_timeout((took * REST).min(REST_MOST));
         }
     }
@@ -89,7 +94,7 @@ pub(crate) fn write_zeros(file: &mut File, len: u64, pace: Option<&Pace>) -> io:
         file.sync_data()?;
         left -= n;
         if let Some(pace) = pace.filter(|_| left > 0) {
-            pace.rest(began.elapsed());
+            pace.rest(len - left, began.elapsed());
         }
     }
     Ok(())
@@ -127,7 +132,12 @@ mod tests {
             fs::read(&path).is_ok_and(|bytes| bytes.len() as u64 == len && bytes.iter().all(|b| *b == 0))
         );
         let began = Instant::now();
-        pace.rest(REST_MOST);
+        pace.rest(len, REST_MOST);
+        pace.due(9);
+        pace.rest(8, REST_MOST);
         assert!(began.elapsed() < REST_MOST, "it rested");
+        let (rest, began) = (Duration::from_millis(1), Instant::now());
+        pace.rest(9, rest);
+        assert!(began.elapsed() >= rest, "what is ahead rests");
     }
 }

@@ -75,6 +75,15 @@ impl Next {
         }
     }
 
+    /// A preparation that began when half of the current segment was used is to be through before the last eighth is: its pace
+    /// follows that of the commits.
+    pub(crate) fn keep_pace(&self, current: &Current) {
+        if let Next::Preparing(_, pace) = self {
+            let used = u64::from(current.offset).saturating_sub(current.len / 2);
+            pace.due(used.saturating_mul(8) / 3);
+        }
+    }
+
     /// Takes note of a preparation that ended; the error of one that failed.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Next::None) {

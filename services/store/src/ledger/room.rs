@@ -34,6 +34,7 @@ impl Ledger {
         if is_due && u64::from(self.current.offset) * 2 >= self.current.len {
             self.next.begin(&self.shared.dir, self.current.number + 1, self.segment_len, self.space.as_ref());
         }
+        self.next.keep_pace(&self.current);
         self.spare.tend(&self.shared.dir, self.segment_len);
     }
 
