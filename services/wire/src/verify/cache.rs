@@ -1,53 +1,42 @@
 //! What was verified lately, bounded in number and in bytes.
 
-use lienthong_core::ids::{Sid, Spread};
+use lienthong_core::ids::Sid;
 use lienthong_core::statement::Statement;
+use lru::LruCache;
 use std::sync::Arc;
 
-/// Statements kept at most: what is sent again within a moment. The next hop of a dossier mostly comes days later, when none of
-/// some thousand more would be left either; but each that goes would have to be fetched from far down in memory.
-const STATEMENTS: usize = 4_096;
+/// Statements kept at most: the certificates of some hundred dossiers on their way.
+const STATEMENTS: usize = 16_384;
 /// Bytes of bodies and proofs kept at most.
 const BYTES: usize = 32 * 1024 * 1024;
 
-/// Verified statements, each at the place that its sid gives it, until another comes there.
+/// Verified statements by sid; the one not asked for longest goes first.
 #[derive(Debug)]
 pub(super) struct Cache {
-    places: Vec<Option<Arc<Statement>>>,
+    statements: LruCache<Sid, Arc<Statement>>,
     bytes: usize,
-    /// What is cleared next when the bytes are too many.
-    hand: usize,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { places: vec![None; STATEMENTS], bytes: 0, hand: 0 }
+        Self { statements: LruCache::unbounded(), bytes: 0 }
     }
-}
-
-fn place(sid: &Sid) -> usize {
-    (sid.spread() % STATEMENTS as u64) as usize
 }
 
 impl Cache {
-    pub(super) fn get(&self, sid: &Sid) -> Option<Arc<Statement>> {
-        self.places[place(sid)].as_ref().filter(|known| known.sid() == *sid).cloned()
+    pub(super) fn get(&mut self, sid: &Sid) -> Option<Arc<Statement>> {
+        self.statements.get(sid).cloned()
     }
 
     pub(super) fn put(&mut self, statement: Arc<Statement>) {
-        let at = place(&statement.sid());
-        self.clear(at);
         self.bytes += weight(&statement);
-        self.places[at] = Some(statement);
-        while self.bytes > BYTES {
-            self.clear(self.hand);
-            self.hand = (self.hand + 1) % STATEMENTS;
+        if let Some(old) = self.statements.put(statement.sid(), statement) {
+            self.bytes -= weight(&old);
         }
-    }
-
-    fn clear(&mut self, at: usize) {
-        let old = self.places[at].take();
-        self.bytes -= old.map_or(0, |old| weight(&old));
+        while self.statements.len() > STATEMENTS || self.bytes > BYTES {
+            let Some((_, old)) = self.statements.pop_lru() else { break };
+            self.bytes -= weight(&old);
+        }
     }
 }
 
@@ -63,8 +52,7 @@ mod tests {
 
     fn statement(number: u32, bytes: usize) -> Arc<Statement> {
         let mut sid = [0; 32];
-        let spread = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        sid[..8].copy_from_slice(&(spread ^ spread >> 32).to_be_bytes());
+        sid[..4].copy_from_slice(&number.to_be_bytes());
         let agency = AgencyId::parse("a").expect("an id");
         let claim = Claim {
             agency,
@@ -80,18 +68,16 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_is_there_until_another_comes_to_its_place() {
+    fn it_is_bounded_in_number() {
         let mut cache = Cache::default();
-        let all: Vec<_> = (0..3 * STATEMENTS as u32).map(|number| statement(number, 1)).collect();
-        for statement in &all {
-            assert!(cache.get(&statement.sid()).is_none());
-            cache.put(statement.clone());
-            assert_eq!(cache.get(&statement.sid()), Some(statement.clone()));
+        let first = statement(0, 1);
+        cache.put(first.clone());
+        for number in 1..=STATEMENTS as u32 {
+            assert!(cache.get(&first.sid()).is_some(), "what is asked for stays");
+            cache.put(statement(number, 1));
         }
-        let there = all.iter().filter(|statement| cache.get(&statement.sid()).is_some()).count();
-        assert_eq!(there, cache.bytes);
-        assert_eq!(there, cache.places.iter().flatten().count());
-        assert!((STATEMENTS / 2..=STATEMENTS).contains(&there), "{there} of {STATEMENTS} places are used");
+        assert_eq!((cache.statements.len(), cache.bytes), (STATEMENTS, STATEMENTS));
+        assert!(cache.get(&statement(1, 1).sid()).is_none(), "the one not asked for longest is gone");
     }
 
     #[test]
@@ -100,10 +86,8 @@ mod tests {
         for number in 0..100 {
             cache.put(statement(number, BYTES / 8));
             cache.put(statement(number, BYTES / 8));
-            assert!(cache.bytes <= BYTES);
         }
-        let there: Vec<_> = cache.places.iter().flatten().collect();
-        assert_eq!((there.len(), cache.bytes), (8, BYTES), "full, and not above");
+        assert_eq!((cache.statements.len(), cache.bytes), (8, BYTES), "full, and not above");
         let mut proved = Statement::clone(&statement(0, 5));
         proved.sealed.proof = Arc::from(*b"proof");
         assert_eq!(weight(&proved), 10);
