@@ -67,6 +67,10 @@ async fn a_flood_from_one_peer_does_not_slow_the_others() {
     let hand = Hand::of(&province, broker.port());
     let desks = [province.desk("q1"), province.desk("q2")];
     quiet::spell(&desks, "warm", 2).await;
+    assert!(
+        [&Flood::JUDGED[..], &Flood::TOLD].concat().iter().any(is_asked),
+        "LIENTHONG_FLOOD names no flood"
+    );
     let mut worst: f64 = 0.0;
     for flood in Flood::JUDGED.into_iter().filter(is_asked) {
         worst = worst.max(measure(&mut province, &hand, &desks, flood).await);

@@ -75,8 +75,13 @@ impl Pace {
         thread.thread().unpark();
     }
 
+    /// Whether more than so many bytes should be there.
+    pub(crate) fn is_behind(&self, laid: u64) -> bool {
+        laid < self.0.load(Ordering::Acquire)
+    }
+
     fn rest(&self, laid: u64, took: Duration) {
-        if laid >= self.0.load(Ordering::Acquire) {
+        if !self.is_behind(laid) {
             std::thread::park_timeout((took * REST).min(REST_MOST));
         }
     }

@@ -52,6 +52,12 @@ pub(super) fn hurried<T>(handle: JoinHandle<T>, pace: &Pace) -> std::thread::Res
     handle.join()
 }
 
+/// Bytes of the next segment that are to be there when so many of the current one are used: none at the half, where a
+/// preparation begins, and all before the last eighth.
+fn due(used: u64, len: u64) -> u64 {
+    used.saturating_sub(len / 2).saturating_mul(8) / 3
+}
+
 /// The segment after the current one.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -75,12 +81,10 @@ impl Next {
         }
     }
 
-    /// A preparation that began when half of the current segment was used is to be through before the last eighth is: its pace
-    /// follows that of the commits.
+    /// The pace of a preparation follows that of the commits.
     pub(crate) fn keep_pace(&self, current: &Current) {
         if let Next::Preparing(_, pace) = self {
-            let used = u64::from(current.offset).saturating_sub(current.len / 2);
-            pace.due(used.saturating_mul(8) / 3);
+            pace.due(due(current.offset.into(), current.len));
         }
     }
 
@@ -124,5 +128,29 @@ impl Next {
             // A failure is met again at the next roll-over.
             let _ = hurried(handle, &pace);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_segment_is_there_before_the_current_one_is_full() {
+        let len = 64 << 20;
+        assert_eq!([0, len / 2].map(|used| due(used, len)), [0, 0], "there is time");
+        assert!(due(len * 5 / 8, len) > (len / 8) * 2, "faster than the commits");
+        assert_eq!(due(len * 7 / 8, len), len, "all of it");
+    }
+
+    #[test]
+    fn a_preparation_hears_how_far_the_commits_are() {
+        let current =
+            Current { number: 1, len: 1 << 20, offset: 7 << 17, file: tempfile::tempfile().expect("a file") };
+        let pace = Arc::<Pace>::default();
+        let next = Next::Preparing(std::thread::spawn(|| Ok(())), pace.clone());
+        assert!(!pace.is_behind(current.len - 1));
+        next.keep_pace(&current);
+        assert!(pace.is_behind(current.len - 1) && !pace.is_behind(current.len));
     }
 }
